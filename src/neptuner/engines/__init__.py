@@ -1,0 +1,1 @@
+"""\"Train here\" and \"evaluate here\"."""

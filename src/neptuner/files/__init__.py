@@ -1,0 +1,1 @@
+"""One module per GPUMD file format, reader and writer together."""

@@ -1,0 +1,1 @@
+"""Compiled twins of the reference; nothing else knows Numba."""

@@ -1,0 +1,1 @@
+"""Running trials as local processes."""

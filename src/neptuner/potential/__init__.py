@@ -1,0 +1,1 @@
+"""What a NEP is: settings, parameters, the slow reference."""

@@ -1,0 +1,1 @@
+"""Spec, plan, judge, store and run of a study."""

@@ -1,0 +1,1 @@
+"""Dataset, loss, gradient, optimiser, trainer."""
