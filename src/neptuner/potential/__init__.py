@@ -1,1 +1,1 @@
-"""What a NEP is: settings, parameters, the slow reference."""
+"""What a NEP is: its settings, its parameters, and a slow, obvious reference for energy, forces and virial."""

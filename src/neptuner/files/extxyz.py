@@ -1,0 +1,266 @@
+"""Extended XYZ as GPUMD's ``nep`` reads it (``train.xyz``, ``test.xyz``), and as ASE writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.errors import InputError
+from neptuner.files.atomic import write_text
+from neptuner.files.comment_line import (
+    USED_KEYS,
+    Column,
+    Place,
+    read_cell,
+    read_columns,
+    read_nine,
+    read_number,
+    read_pbc,
+    read_weights,
+    real,
+    split_comment,
+    volume,
+)
+from neptuner.files.elements import ATOMIC_NUMBERS, ELEMENTS
+from neptuner.files.frames import Frame, allows_shear
+from neptuner.files.text import open_text
+
+LARGEST_DISAGREEMENT = 1e-3
+"""Largest difference in eV/atom between a virial and a stress given together, as in GPUMD."""
+
+# GPUMD keeps the later of each off-diagonal pair of the nine row-major values: yx, zy and zx.
+_SIX_OF_NINE = [0, 4, 8, 3, 7, 6]
+_NINE_OF_SIX = [0, 3, 5, 3, 1, 4, 5, 4, 2]
+_MARK = "\0"
+_SYMBOLS = np.array(["", *ELEMENTS])
+
+
+def read_frames(path: str | Path) -> list[Frame]:
+    """Read every frame of an extended XYZ file.
+
+    Raises
+    ------
+    InputError
+        For the first thing in the file that GPUMD would refuse, misread or silently skip.
+    """
+    with open_text(path) as file:
+        frames = list(_frames(file, str(path)))
+    if not frames:
+        raise InputError("is empty, expected frames in extended XYZ", path=path)
+    return frames
+
+
+def write_frames(path: str | Path, frames: Iterable[Frame]) -> None:
+    """Write frames, atomically and without loss; :func:`read_frames` gives the same numbers back.
+
+    A shear virial set to nan by :func:`~neptuner.files.frames.mask_missing_shear` becomes the zeros it was; other
+    partly missing virials cannot be written.
+    """
+    write_text(path, "".join(_format_frame(frame) for frame in frames))
+
+
+def _frames(file: TextIO, path: str) -> Iterator[Frame]:
+    line, number = 1, 1
+    for head in file:
+        place = Place(path, number, line)
+        if head.isspace():
+            _refuse_hidden_frames(file, place)
+            return
+        n_atoms = _read_count(head, place)
+        block = list(islice(file, n_atoms + 1))
+        yield _read_frame(n_atoms, block, place)
+        line, number = line + 1 + n_atoms + 1, number + 1
+
+
+def _refuse_hidden_frames(file: TextIO, place: Place) -> None:
+    if any(not line.isspace() for line in file):
+        raise place.error("is a blank line, where GPUMD silently stops reading; delete the line", place.line)
+
+
+def _read_count(head: str, place: Place) -> int:
+    token = head.strip()
+    if token.isascii() and token.isdecimal() and int(token) > 0:
+        return int(token)
+    hint = "; the frame before has more atom lines than its count says" if place.frame > 1 else ""
+    raise place.error(f"found `{_shorten(head)}`, expected the number of atoms alone on the line{hint}", place.line)
+
+
+def _read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
+    if not block:
+        raise place.error(f"the file ends where the comment line of a frame of {n_atoms} atoms is expected")
+    used, info = split_comment(block[0], place)
+    cell = read_cell(used, place)
+    columns, width = read_columns(used, place)
+    tokens = _tokens(block, n_atoms, width, place)
+    vectors = _read_vectors(tokens, width, [columns[name] for name in ("pos", "forces") if name in columns], place)
+    weight, energy_weight = read_weights(used, place)
+    return Frame(
+        species=_read_species(tokens[columns["species"].first :: width], place),
+        positions=vectors[0],
+        cell=cell,
+        pbc=read_pbc(used, place),
+        energy=read_number(used, "energy", place),
+        forces=vectors[1] if "forces" in columns else None,
+        virial=_read_virial(used, cell, n_atoms, place),
+        weight=weight,
+        energy_weight=energy_weight,
+        info=info,
+        path=place.path,
+        number=place.frame,
+        line=place.line,
+    )
+
+
+def _tokens(block: Sequence[str], n_atoms: int, width: int, place: Place) -> list[str]:
+    """Words of the atom lines, ``n_atoms * width`` of them.
+
+    All lines are split at once, each closed by a mark; line by line only to name the culprit.
+    """
+    tokens = "".join(block[1:]).replace("\n", f" {_MARK} ").split()
+    if len(block) == n_atoms + 1 and not block[-1].endswith("\n"):
+        tokens.append(_MARK)
+    marks = tokens[width :: width + 1]
+    if len(tokens) != n_atoms * (width + 1) or marks.count(_MARK) != n_atoms:
+        raise _broken_rows(block, n_atoms, width, place)
+    del tokens[width :: width + 1]
+    return tokens
+
+
+def _broken_rows(block: Sequence[str], n_atoms: int, width: int, place: Place) -> InputError:
+    first_atom = place.line + 2
+    for index, row in enumerate(map(str.split, block[1:])):
+        if len(row) == 1 < width and row[0].isdecimal():
+            return place.error(
+                f"the next frame starts here, after {index} of {n_atoms} atoms; complete the frame or correct its count",
+                first_atom + index,
+            )
+        if len(row) != width:
+            return place.error(
+                f"the atom line has {len(row)} columns, expected {width} as Properties says", first_atom + index
+            )
+    found = len(block) - 1
+    return place.error(
+        f"the file ends after {found} of {n_atoms} atoms; complete the frame or delete it", first_atom + found - 1
+    )
+
+
+def _read_species(symbols: Sequence[str], place: Place) -> NDArray[np.str_]:
+    try:
+        numbers = np.array([ATOMIC_NUMBERS[symbol] for symbol in symbols])
+    except KeyError as error:
+        culprit = str(error.args[0])
+        raise place.error(
+            f"{culprit} is not a chemical symbol; write them as in Mg or O (upper and lower case matter)",
+            place.line + 2 + symbols.index(culprit),
+        ) from None
+    return _SYMBOLS[numbers]
+
+
+def _read_vectors(
+    tokens: Sequence[str], width: int, columns: Sequence[Column], place: Place
+) -> list[NDArray[np.float64]]:
+    """Vectors of the atoms, each ``(n_atoms, 3)``; floats in bulk, one by one only to name the culprit."""
+    numbers: list[str] = []
+    for column in columns:
+        for k in range(column.first, column.first + 3):
+            numbers += tokens[k::width]
+    try:
+        values = np.array(list(map(float, numbers))).reshape(len(columns), 3, -1)
+    except ValueError:
+        raise _no_number(numbers, len(tokens) // width, place) from None
+    if not np.isfinite(values).all() or "_" in (text := "".join(numbers)) or not text.isascii():
+        raise _no_number(numbers, len(tokens) // width, place)
+    return [np.ascontiguousarray(vector.T) for vector in values]
+
+
+def _no_number(numbers: Sequence[str], n_atoms: int, place: Place) -> InputError:
+    for index, token in enumerate(numbers):
+        try:
+            real(token)
+        except ValueError:
+            line = place.line + 2 + index % n_atoms
+            return place.error(f"found `{_shorten(token)}`, expected a finite number", line)
+    raise AssertionError("called without a culprit")
+
+
+def _read_virial(
+    used: Mapping[str, str], cell: NDArray[np.float64], n_atoms: int, place: Place
+) -> NDArray[np.float64] | None:
+    """Total virial in eV, ``(6,)``, from ``virial`` or from ``stress`` (eV/angstrom^3, positive under tension)."""
+    virial, stress = read_nine(used, "virial", place), read_nine(used, "stress", place)
+    if stress is None:
+        return None if virial is None else virial[_SIX_OF_NINE]
+    from_stress = -volume(*cell.tolist()) * stress[_SIX_OF_NINE] + 0.0  # without the sign of -0.0
+    if virial is None:
+        return from_stress
+    difference = float(np.abs(virial[_SIX_OF_NINE] - from_stress).max()) / n_atoms
+    if difference > LARGEST_DISAGREEMENT:
+        raise place.error(
+            f"virial and -volume*stress differ by {difference:.3g} eV/atom; delete one of them "
+            "(virial is positive under compression, stress under tension)"
+        )
+    return virial[_SIX_OF_NINE]
+
+
+def _format_frame(frame: Frame) -> str:
+    columns = frame.positions if frame.forces is None else np.hstack([frame.positions, frame.forces])
+    atoms = [
+        f"{symbol} {' '.join(map(repr, row))}\n"
+        for symbol, row in zip(frame.species.tolist(), columns.tolist(), strict=True)
+    ]
+    return f"{frame.n_atoms}\n{_format_comment(frame)}\n{''.join(atoms)}"
+
+
+def _format_comment(frame: Frame) -> str:
+    properties = "species:S:1:pos:R:3" + ("" if frame.forces is None else ":forces:R:3")
+    parts = [f'Lattice="{_join(frame.cell.ravel())}"', f"Properties={properties}"]
+    if frame.energy is not None:
+        parts.append(f"energy={float(frame.energy)!r}")
+    if (virial := _writable_virial(frame)) is not None:
+        parts.append(f'virial="{_join(virial[_NINE_OF_SIX])}"')
+    if frame.weight != 1.0:
+        parts.append(f"weight={float(frame.weight)!r}")
+    if frame.energy_weight != 1.0:
+        parts.append(f"energy_weight={float(frame.energy_weight)!r}")
+    parts.append(f'pbc="{" ".join("FT"[periodic] for periodic in frame.pbc)}"')
+    return " ".join(parts + [_format_info(key, value, frame) for key, value in frame.info.items()])
+
+
+def _writable_virial(frame: Frame) -> NDArray[np.float64] | None:
+    if frame.virial is None or np.isnan(frame.virial).all():
+        return None
+    missing = np.isnan(frame.virial)
+    if not missing.any():
+        return frame.virial
+    if missing.tolist() == [False] * 3 + [True] * 3 and allows_shear(frame):
+        return np.where(missing, 0.0, frame.virial)
+    raise InputError(
+        "has a partly missing virial, which extended XYZ cannot hold; give all of it or none",
+        path=frame.path,
+        frame=frame.number,
+        line=frame.line,
+    )
+
+
+def _format_info(key: str, value: str, frame: Frame) -> str:
+    plain = value and not set(value) & set(" \t='\"")
+    single = len(value) > 1 and value[0] == value[-1] == "'"
+    text = f"{key}={value}" if plain or single else f'{key}="{value}"'
+    used, info = split_comment(text, Place(str(frame.path), frame.number or 0, 0)) if "\n" not in text else ({}, {})
+    if used or info != {key: value} or key.lower() in USED_KEYS:
+        raise InputError(f"`{key}` cannot be written to extended XYZ with the value {value!r}", path=frame.path)
+    return text
+
+
+def _join(values: NDArray[np.float64]) -> str:
+    return " ".join(map(repr, values.tolist()))
+
+
+def _shorten(line: str, width: int = 40) -> str:
+    line = line.strip()
+    return line if len(line) <= width else line[: width - 3] + "..."

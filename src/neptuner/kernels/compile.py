@@ -1,0 +1,49 @@
+"""How a kernel is compiled: one decorator, so that every kernel follows the same rules."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FAST_MATH = {"contract", "reassoc", "nnan", "ninf", "nsz", "arcp"}
+
+
+@cache
+def cache_folder() -> str:
+    """Name the folder of compiled kernels: one per host and version of the kernels' sources.
+
+    Numba notices a change only in the file of a kernel itself, not in the kernels it calls, and two hosts sharing a
+    home may have different processors; hence the hash and the host name.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = root / "neptuner" / f"{platform.node()}-{version}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"neptuner-{getpass.getuser()}-{version}"
+    return str(folder)
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a serial kernel that releases the GIL; sums may be reassociated, so inputs must be finite."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = before or cache_folder()
+    try:
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST_MATH)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return cast("Callable[P, R]", compiled)

@@ -1,0 +1,121 @@
+"""Networks of one or two hidden layers over a block of atoms of one species.
+
+``x[d, i]`` are scaled descriptors; ``h1``, ``h2`` hidden values; one hidden layer is told by ``W1`` having no rows.
+U = w . tanh(W1 tanh(W0 x - b0) - b1), biases subtracted (GPUMD ``src/utilities/nep_utilities.cuh``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.kernels.compile import kernel
+from neptuner.kernels.linear import accumulate, contract, expand
+
+Array = NDArray[np.floating]
+
+
+@kernel
+def hidden_layer(W: Array, b: Array, x: Array, atoms: int, h: Array) -> None:
+    """``h = tanh(W x - b)``."""
+    contract(W, x, atoms, h)
+    for m in range(W.shape[0]):
+        for i in range(atoms):
+            h[m, i] = np.tanh(h[m, i] - b[m])
+
+
+@kernel
+def output_sum(w: Array, h: Array, atoms: int, U: Array) -> None:
+    """``U[i] = sum_m w[m] h[m, i]``."""
+    for i in range(atoms):
+        U[i] = w.dtype.type(0.0)
+    for m in range(w.shape[0]):
+        for i in range(atoms):
+            U[i] += w[m] * h[m, i]
+
+
+@kernel
+def seed_gradient(w: Array, h: Array, atoms: int, z_bar: Array) -> None:
+    """``z_bar = (1 - h^2) w``: derivative of the output by the argument of the last hidden layer."""
+    one = w.dtype.type(1.0)
+    for m in range(w.shape[0]):
+        for i in range(atoms):
+            z_bar[m, i] = w[m] * (one - h[m, i] * h[m, i])
+
+
+@kernel
+def through_tanh(h: Array, n: int, atoms: int, g: Array) -> None:
+    """``g *= 1 - h^2`` in place."""
+    one = h.dtype.type(1.0)
+    for m in range(n):
+        for i in range(atoms):
+            g[m, i] *= one - h[m, i] * h[m, i]
+
+
+@kernel
+def input_gradient(
+    W0: Array, W1: Array, w: Array, h1: Array, h2: Array, atoms: int, g1: Array, g2: Array, gx: Array
+) -> None:
+    """Set ``gx[d, i] = dU_i/dx_d``; ``g1``, ``g2`` are scratch."""
+    if W1.shape[0] == 0:
+        seed_gradient(w, h1, atoms, g1)
+    else:
+        seed_gradient(w, h2, atoms, g2)
+        expand(W1, g2, atoms, g1)
+        through_tanh(h1, W0.shape[0], atoms, g1)
+    expand(W0, g1, atoms, gx)
+
+
+@kernel
+def layer_tangent(W: Array, h: Array, dx: Array, atoms: int, dz: Array, dh: Array) -> None:
+    """``dz = W dx``, ``dh = (1 - h^2) dz``."""
+    contract(W, dx, atoms, dz)
+    one = W.dtype.type(1.0)
+    for m in range(W.shape[0]):
+        for i in range(atoms):
+            dh[m, i] = (one - h[m, i] * h[m, i]) * dz[m, i]
+
+
+@kernel
+def output_reverse(
+    w: Array, h: Array, dh: Array, U_bar: Array, atoms: int, h_bar: Array, dh_bar: Array, w_bar: Array
+) -> None:
+    """Reverse of ``U_bar . U + sum_i dU_i`` through the output neuron."""
+    for m in range(w.shape[0]):
+        total = w.dtype.type(0.0)
+        for i in range(atoms):
+            total += U_bar[i] * h[m, i] + dh[m, i]
+            h_bar[m, i] = w[m] * U_bar[i]
+            dh_bar[m, i] = w[m]
+        w_bar[m] += total
+
+
+@kernel
+def layer_reverse(
+    W: Array,
+    h: Array,
+    x: Array,
+    dx: Array,
+    dz: Array,
+    atoms: int,
+    h_bar: Array,
+    dh_bar: Array,
+    W_bar: Array,
+    b_bar: Array,
+    x_bar: Array,
+    dx_bar: Array,
+) -> None:
+    """Reverse of ``hidden_layer`` and ``layer_tangent``; ``h_bar``, ``dh_bar`` become those of z and dz."""
+    one, two = W.dtype.type(1.0), W.dtype.type(2.0)
+    for m in range(W.shape[0]):
+        total = W.dtype.type(0.0)
+        for i in range(atoms):
+            slope = one - h[m, i] * h[m, i]
+            h_bar[m, i] = slope * (h_bar[m, i] - two * h[m, i] * dz[m, i] * dh_bar[m, i])
+            dh_bar[m, i] *= slope
+            total += h_bar[m, i]
+        b_bar[m] -= total
+    accumulate(h_bar, x, atoms, W_bar)
+    accumulate(dh_bar, dx, atoms, W_bar)
+    expand(W, h_bar, atoms, x_bar)
+    expand(W, dh_bar, atoms, dx_bar)

@@ -1,0 +1,238 @@
+"""The linear pair operator of one atom: densities, forces P(D, E) and the transpose (design notes, section 1).
+
+Arrays of one block of atoms hold the atom in an inner index: ``D[tk, i]`` and ``E[tk, i * n_harmonics + lm]`` with
+``tk = t * basis + k``; ``column`` is the atom's i.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.kernels.compile import kernel
+
+Array = NDArray[np.floating]
+Integers = NDArray[np.int64]
+
+
+@kernel
+def radial_density(start: Integers, f: Array, out: Array) -> None:
+    """Sum f_k over the neighbours of each species: ``out[tk]``; ``start`` is the atom's row of pair bounds."""
+    size, first = f.shape[0], start[0]
+    for t in range(start.shape[0] - 1):
+        for k in range(size):
+            total = f.dtype.type(0.0)
+            for p in range(start[t] - first, start[t + 1] - first):
+                total += f[k, p]
+            out[t * size + k] = total
+
+
+@kernel
+def angular_density(start: Integers, f: Array, harmonics: Array, out: Array) -> None:
+    """Sum f_k Y_lm over the neighbours of each species: ``out[tk, lm]``."""
+    size, first, n_lm = f.shape[0], start[0], out.shape[1]
+    out[:] = f.dtype.type(0.0)
+    for t in range(start.shape[0] - 1):
+        for p in range(start[t], start[t + 1]):
+            for k in range(size):
+                value, row = f[k, p - first], t * size + k
+                for m in range(n_lm):
+                    out[row, m] += value * harmonics[p, 0, m]
+
+
+@kernel
+def radial_forces(
+    start: Integers,
+    neighbor: NDArray[np.int32],
+    vector: Array,
+    df: Array,
+    D: Array,
+    column: int,
+    scratch: Array,
+    atom: int,
+    shift: int,
+    forces: Array,
+    virial: Array,
+) -> None:
+    """Add the radial part of P: forces on the atom and its neighbours, virial (xx yy zz xy yz zx) on the atom."""
+    size, first = df.shape[0], start[0]
+    real = df.dtype.type
+    for t in range(start.shape[0] - 1):
+        low, high = start[t] - first, start[t + 1] - first
+        for p in range(low, high):
+            scratch[p] = real(0.0)
+        for k in range(size):
+            d = D[t * size + k, column]
+            for p in range(low, high):
+                scratch[p] += d * df[k, p]
+    fx = fy = fz = vxx = vyy = vzz = vxy = vyz = vzx = real(0.0)
+    for q in range(start[0], start[start.shape[0] - 1]):
+        x, y, z, slope = vector[0, q], vector[1, q], vector[2, q], scratch[q - first]
+        px, py, pz = slope * x, slope * y, slope * z
+        j = neighbor[q] + shift
+        forces[j, 0] -= px
+        forces[j, 1] -= py
+        forces[j, 2] -= pz
+        fx += px
+        fy += py
+        fz += pz
+        rx, ry, rz = vector[3, q] * x, vector[3, q] * y, vector[3, q] * z
+        vxx -= rx * px
+        vyy -= ry * py
+        vzz -= rz * pz
+        vxy -= rx * py
+        vyz -= ry * pz
+        vzx -= rz * px
+    _add(forces, atom, fx, fy, fz)
+    _add_virial(virial, atom, vxx, vyy, vzz, vxy, vyz, vzx)
+
+
+@kernel
+def angular_forces(
+    start: Integers,
+    neighbor: NDArray[np.int32],
+    vector: Array,
+    f: Array,
+    df: Array,
+    harmonics: Array,
+    E: Array,
+    column: int,
+    scratch: Array,
+    atom: int,
+    shift: int,
+    forces: Array,
+    virial: Array,
+) -> None:
+    """Add the angular part of P; ``scratch`` is ``(2, n_harmonics)``."""
+    size, first, n_lm = f.shape[0], start[0], harmonics.shape[2]
+    real, offset = f.dtype.type, column * harmonics.shape[2]
+    fx = fy = fz = vxx = vyy = vzz = vxy = vyz = vzx = real(0.0)
+    for t in range(start.shape[0] - 1):
+        for p in range(start[t], start[t + 1]):
+            for m in range(n_lm):
+                scratch[0, m] = real(0.0)
+                scratch[1, m] = real(0.0)
+            for k in range(size):
+                value, slope, row = f[k, p - first], df[k, p - first], t * size + k
+                for m in range(n_lm):
+                    e = E[row, offset + m]
+                    scratch[0, m] += value * e
+                    scratch[1, m] += slope * e
+            along = px = py = pz = real(0.0)
+            for m in range(n_lm):
+                along += scratch[1, m] * harmonics[p, 0, m]
+                px += scratch[0, m] * harmonics[p, 1, m]
+                py += scratch[0, m] * harmonics[p, 2, m]
+                pz += scratch[0, m] * harmonics[p, 3, m]
+            x, y, z, r = vector[0, p], vector[1, p], vector[2, p], vector[3, p]
+            px += along * x
+            py += along * y
+            pz += along * z
+            j = neighbor[p] + shift
+            forces[j, 0] -= px
+            forces[j, 1] -= py
+            forces[j, 2] -= pz
+            fx += px
+            fy += py
+            fz += pz
+            vxx -= r * x * px
+            vyy -= r * y * py
+            vzz -= r * z * pz
+            vxy -= r * x * py
+            vyz -= r * y * pz
+            vzx -= r * z * px
+    _add(forces, atom, fx, fy, fz)
+    _add_virial(virial, atom, vxx, vyy, vzz, vxy, vyz, vzx)
+
+
+@kernel
+def _add(forces: Array, atom: int, x: float, y: float, z: float) -> None:
+    forces[atom, 0] += x
+    forces[atom, 1] += y
+    forces[atom, 2] += z
+
+
+@kernel
+def _add_virial(
+    virial: Array, atom: int, xx: float, yy: float, zz: float, xy: float, yz: float, zx: float
+) -> None:
+    virial[atom, 0] += xx
+    virial[atom, 1] += yy
+    virial[atom, 2] += zz
+    virial[atom, 3] += xy
+    virial[atom, 4] += yz
+    virial[atom, 5] += zx
+
+
+@kernel
+def pair_tangents(
+    start: Integers,
+    neighbor: NDArray[np.int32],
+    vector: Array,
+    atom: int,
+    shift: int,
+    force_tangent: Array,
+    virial_tangent: Array,
+    out: Array,
+) -> None:
+    """Pull loss derivatives by forces and virial back to the partial forces p_ij: ``out[axis, pair of the atom]``."""
+    first = start[0]
+    gx, gy, gz = force_tangent[atom, 0], force_tangent[atom, 1], force_tangent[atom, 2]
+    wxx, wyy, wzz = virial_tangent[atom, 0], virial_tangent[atom, 1], virial_tangent[atom, 2]
+    wxy, wyz, wzx = virial_tangent[atom, 3], virial_tangent[atom, 4], virial_tangent[atom, 5]
+    for q in range(first, start[start.shape[0] - 1]):
+        j = neighbor[q] + shift
+        r = vector[3, q]
+        x, y, z = r * vector[0, q], r * vector[1, q], r * vector[2, q]
+        out[0, q - first] = gx - force_tangent[j, 0] - wxx * x - wzx * z
+        out[1, q - first] = gy - force_tangent[j, 1] - wyy * y - wxy * x
+        out[2, q - first] = gz - force_tangent[j, 2] - wzz * z - wyz * y
+
+
+@kernel
+def radial_transpose(start: Integers, vector: Array, df: Array, tangents: Array, dR: Array, column: int) -> None:
+    """Set ``dR[tk, column]``, the radial part of the transpose of P; ``tangents`` row 0 is overwritten."""
+    size, first = df.shape[0], start[0]
+    last = start[start.shape[0] - 1]
+    for q in range(first, last):
+        p = q - first
+        tangents[0, p] = (
+            tangents[0, p] * vector[0, q] + tangents[1, p] * vector[1, q] + tangents[2, p] * vector[2, q]
+        )
+    for t in range(start.shape[0] - 1):
+        for k in range(size):
+            total = df.dtype.type(0.0)
+            for p in range(start[t] - first, start[t + 1] - first):
+                total += df[k, p] * tangents[0, p]
+            dR[t * size + k, column] = total
+
+
+@kernel
+def angular_transpose(
+    start: Integers,
+    vector: Array,
+    f: Array,
+    df: Array,
+    harmonics: Array,
+    tangents: Array,
+    scratch: Array,
+    dB: Array,
+    column: int,
+) -> None:
+    """Set the column of ``dB[tk, i * n_harmonics + lm]``, the angular part of the transpose of P."""
+    size, first, n_lm = f.shape[0], start[0], harmonics.shape[2]
+    offset = column * n_lm
+    for row in range(dB.shape[0]):
+        for m in range(n_lm):
+            dB[row, offset + m] = f.dtype.type(0.0)
+    for t in range(start.shape[0] - 1):
+        for p in range(start[t], start[t + 1]):
+            gx, gy, gz = tangents[0, p - first], tangents[1, p - first], tangents[2, p - first]
+            along = gx * vector[0, p] + gy * vector[1, p] + gz * vector[2, p]
+            for m in range(n_lm):
+                scratch[0, m] = gx * harmonics[p, 1, m] + gy * harmonics[p, 2, m] + gz * harmonics[p, 3, m]
+                scratch[1, m] = along * harmonics[p, 0, m]
+            for k in range(size):
+                value, slope, row = f[k, p - first], df[k, p - first], t * size + k
+                for m in range(n_lm):
+                    dB[row, offset + m] += value * scratch[0, m] + slope * scratch[1, m]

@@ -1,0 +1,68 @@
+"""A NEP: its settings and numbers, read from and written to ``nep.txt``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.errors import InputError
+from neptuner.files.nep_txt import NepTxt, read_nep_txt, write_nep_txt
+from neptuner.potential.parameters import Parameters, parameter_count, unpack
+from neptuner.potential.settings import Settings
+
+
+@dataclass(frozen=True)
+class NEP:
+    """A neuroevolution potential."""
+
+    settings: Settings
+    values: NDArray[np.float64]
+    """Every trainable number, ``(parameter_count,)``, in the order of ``nep.txt``."""
+    q_scaler: NDArray[np.float64]
+    """Factor of each descriptor, ``(dim,)``."""
+    max_neighbors: tuple[int, int] = (0, 0)
+    """Most radial and angular neighbours of an atom in the training data; gpumd sizes its lists by it."""
+
+    @classmethod
+    def read(cls, path: str | Path) -> NEP:
+        """Read a ``nep.txt``.
+
+        Raises
+        ------
+        InputError
+            If the file is missing or damaged, or holds a kind of model that is not supported.
+        """
+        nep_txt = read_nep_txt(path)
+        if nep_txt.zbl is not None or nep_txt.typewise_cutoff is not None:
+            found = "a ZBL part" if nep_txt.zbl is not None else "type-wise cutoff factors"
+            raise InputError(f"the potential has {found}, which is not supported yet; use one without", path=path)
+        settings = Settings.from_nep_txt(nep_txt)
+        count = parameter_count(settings)
+        return cls(settings, nep_txt.values[:count], nep_txt.values[count:], nep_txt.max_neighbors)
+
+    def write(self, path: str | Path) -> None:
+        """Write a ``nep.txt`` that GPUMD and its relatives read."""
+        settings = self.settings
+        write_nep_txt(
+            path,
+            NepTxt(
+                version=settings.version,
+                elements=settings.elements,
+                cutoff=settings.cutoff,
+                max_neighbors=self.max_neighbors,
+                n_max=settings.n_max,
+                basis_size=settings.basis_size,
+                l_max=settings.l_max,
+                neuron=settings.neuron,
+                values=np.concatenate([self.values, self.q_scaler]),
+            ),
+        )
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """Named views of ``values``."""
+        return unpack(self.settings, self.values)

@@ -1,0 +1,261 @@
+"""The tables of a report, as rows of strings for both templates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neptuner.report import numbers
+from neptuner.report.data import Configuration, Parameter, Results
+from neptuner.report.noise import noise_floor
+from neptuner.report.style import unit_of
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a cell, and a smaller second part (a per-cent reduction, a unit)."""
+
+    text: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.detail}" if self.detail else self.text
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells from left to right; `best` marks the row a reader should look at."""
+
+    cells: tuple[Cell, ...]
+    best: bool = False
+    muted: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and rows; `align` has an ``l`` or ``r`` for each column."""
+
+    header: tuple[Cell, ...]
+    rows: tuple[Row, ...]
+    align: str
+    note: str = ""
+
+
+KEYWORDS = {
+    "type": "number of species, then the species",
+    "version": "NEP version",
+    "cutoff": "radial and angular cutoff (Å)",
+    "n_max": "radial and angular functions, less one",
+    "basis_size": "radial and angular basis functions, less one",
+    "l_max": "angular expansion: 3-, 4- and 5-body",
+    "neuron": "neurons of the hidden layers",
+    "lambda_1": "weight of the L1 regularisation",
+    "lambda_2": "weight of the L2 regularisation",
+    "lambda_e": "weight of the energy loss",
+    "lambda_f": "weight of the force loss",
+    "lambda_v": "weight of the virial loss",
+    "lambda_shear": "extra weight of shear virials",
+    "force_delta": "force scale below which errors count fully (eV/Å)",
+    "type_weight": "weight of each species in the force loss",
+    "batch": "frames of a batch",
+    "population": "population of the evolution strategy",
+    "generation": "steps of the evolution strategy",
+    "zbl": "outer cutoff of the ZBL repulsion (Å)",
+}
+
+
+def state_of(results: Results, name: str) -> str:
+    """Say in words why a configuration has no results."""
+    states = {r.state for r in results.runs if r.name == name}
+    if "running" in states:
+        return "running"
+    if "pending" in states or not results.finished:
+        return "failed" if states == {"failed"} else "not run yet"
+    return "failed" if "failed" in states else "not part of this study"
+
+
+def chosen_table(results: Results) -> Table:
+    """Tabulate what was chosen for each hyper-parameter, and by how much it gained."""
+    by = f"{results.metric} loss, {results.strategy.upper()}"
+    header = (
+        Cell("Hyper-parameter"),
+        Cell("Baseline"),
+        Cell("Best tried"),
+        Cell("Validation gain", by),
+        Cell(f"{results.judged_split.capitalize()} gain", by),
+        Cell("Mean gain", "all values tried"),
+        Cell("Combined model takes"),
+    )
+    if results.judged_split == "validation":
+        header = header[:4] + header[5:]
+    rows = tuple(_chosen_row(results, p) for p in results.sweep)
+    return Table(header, rows, "lll" + "r" * (len(header) - 4) + "l")
+
+
+def sweep_table(results: Results, parameter: Parameter) -> Table:
+    """Tabulate every value tried for a hyper-parameter, baseline first, best row marked."""
+    rows = []
+    if results.baseline is not None:
+        first = Cell(parameter.baseline_value, "(baseline)")
+        rows.append(_loss_row(results, first, results.baseline, best=parameter.best is not None and not parameter.chosen))
+    for c in parameter.values:
+        rows.append(_loss_row(results, Cell(c.value or c.name), c, best=parameter.chosen and c.name == parameter.best))
+    header = (Cell(parameter.name), *_loss_header(results))
+    return Table(header, tuple(rows), "l" + "r" * (len(header) - 1))
+
+
+def phase_table(results: Results) -> Table:
+    """Tabulate baseline, combined and extended models with the columns of the sweep tables."""
+    header = (Cell("Model"), *_loss_header(results), Cell("Steps"))
+    rows = []
+    for name, c in phase_slots(results):
+        row = _loss_row(results, Cell(name), c, best=c is not None and c is results.final, name=name)
+        steps = numbers.count(c.steps) if c is not None and c.done else numbers.NOTHING
+        rows.append(Row((*row.cells, Cell(steps)), row.best, row.muted))
+    return Table(header, tuple(rows), "l" + "r" * (len(header) - 1))
+
+
+def rmse_table(results: Results) -> Table:
+    """Tabulate whole-set RMSEs of the kept models, with reductions against the baseline's."""
+    split = results.judged_split
+    quantities = [q for q in ("energy", "force", "virial") if any((q, split) in c.rmse for c in results.phases)]
+    header = (Cell("Model"), *(Cell(f"{q.capitalize()} RMSE", f"{unit_of(q)} (reduction)") for q in quantities))
+    rows = tuple(
+        Row((Cell(c.name), *(_rmse_cell(results, c, q, split) for q in quantities)), c is results.final)
+        for c in results.phases
+    )
+    return Table(header, rows, "l" + "r" * len(quantities))
+
+
+def setup_table(results: Results) -> Table:
+    """Tabulate the baseline's nep.in in full, beside what the combined model changes."""
+    base = results.baseline.settings if results.baseline else {}
+    changed = results.combined.settings if results.combined else {}
+    keywords = dict.fromkeys((*base, *changed))
+    rows = []
+    for keyword in keywords:
+        other = changed.get(keyword, "") if changed.get(keyword) != base.get(keyword) else ""
+        cells = [Cell(keyword), Cell(base.get(keyword, numbers.NOTHING)), Cell(KEYWORDS.get(keyword, ""))]
+        rows.append(Row((*cells[:2], Cell(other), cells[2]) if changed else tuple(cells), best=bool(other)))
+    header = (Cell("nep.in"), Cell("Baseline"), *([Cell("Combined, where changed")] if changed else []), Cell("Meaning"))
+    return Table(header, tuple(rows), "l" * len(header))
+
+
+def data_table(results: Results) -> Table:
+    """Tabulate the data sets."""
+    rows = tuple(
+        Row((Cell(d.split), Cell(numbers.count(d.frames)), Cell(numbers.count(d.atoms)), Cell(d.sha256[:16] or numbers.NOTHING), Cell(d.path)))
+        for d in results.data
+    )
+    header = (Cell("Set"), Cell("Frames"), Cell("Atoms"), Cell("SHA-256", "first 16 digits"), Cell("File"))
+    return Table(header, rows, "lrrll")
+
+
+def runs_table(results: Results) -> Table:
+    """Tabulate every run with its directory, state and seed."""
+    header = tuple(Cell(t) for t in ("Configuration", "Replicate", "Seed", "State", "Seconds", "Directory"))
+    rows = tuple(
+        Row(
+            (
+                Cell(r.name),
+                Cell(numbers.NOTHING if r.replicate is None else str(r.replicate)),
+                Cell(numbers.NOTHING if r.seed is None else str(r.seed)),
+                Cell(r.state),
+                Cell(numbers.seconds(r.seconds)),
+                Cell(r.directory or numbers.NOTHING),
+            ),
+            muted=r.state in ("pending", "running"),
+        )
+        for r in results.runs
+    )
+    return Table(header, rows, "lrrlrl")
+
+
+def failed_table(results: Results) -> Table:
+    """Tabulate failed runs with the sentence each left behind."""
+    rows = tuple(Row((Cell(identifier), Cell(sentence))) for identifier, sentence in results.failed)
+    return Table((Cell("Run"), Cell("What went wrong")), rows, "ll")
+
+
+def phase_slots(results: Results) -> Sequence[tuple[str, Configuration | None]]:
+    """Return the names of the four models a study compares, with what there is of each."""
+    return (
+        ("baseline", results.baseline),
+        ("combined", results.combined),
+        ("baseline-extended", results.baseline_extended),
+        ("combined-extended", results.combined_extended),
+    )
+
+
+def _columns(results: Results) -> list[tuple[str, str]]:
+    """Return split and strategy of the loss columns; the one winners are chosen by comes last."""
+    splits = ("train", "test") if results.judged_split == "test" else ("train",)
+    return [(s, m) for s in splits for m in ("min", "avg")] + [("validation", results.strategy)]
+
+
+def _loss_header(results: Results) -> tuple[Cell, ...]:
+    unit = f"{unit_of(results.metric)} (reduction)"
+    losses = [Cell(f"{split.capitalize()} {strategy.upper()}", unit) for split, strategy in _columns(results)]
+    losses[-1] = Cell(losses[-1].text, f"{unit}, chosen by")
+    return (*losses, Cell("Parameters"), Cell("Time", "s"))
+
+
+def _loss_row(
+    results: Results, first: Cell, configuration: Configuration | None, *, best: bool, name: str = ""
+) -> Row:
+    columns = _columns(results)
+    if configuration is None or not configuration.done:
+        reason = state_of(results, configuration.name if configuration is not None else name)
+        return Row((first, Cell(reason), *[Cell(numbers.NOTHING)] * (len(columns) + 1)), muted=True)
+    cells = [_loss_cell(results, configuration, split, strategy) for split, strategy in columns]
+    cost = Cell(numbers.count(configuration.parameters)), Cell(numbers.seconds(configuration.seconds))
+    return Row((first, *cells, *cost), best)
+
+
+def _loss_cell(results: Results, configuration: Configuration, split: str, strategy: str) -> Cell:
+    value = configuration.loss_of(results.metric, split).value(strategy)
+    reduction = configuration.reduction_of(results.metric, split)
+    text = numbers.loss(results.metric, value)
+    if value is None or configuration.name == "baseline" or reduction.value(strategy) is None:
+        return Cell(text)
+    return Cell(text, f"({numbers.percent(reduction.value(strategy), reduction.sd(strategy))})")
+
+
+def _rmse_cell(results: Results, configuration: Configuration, quantity: str, split: str) -> Cell:
+    value = configuration.rmse.get((quantity, split))
+    base = results.baseline.rmse.get((quantity, split)) if results.baseline else None
+    if value is None or not base or configuration is results.baseline:
+        return Cell(numbers.loss(quantity, value))
+    return Cell(numbers.loss(quantity, value), f"({numbers.percent(100 * (base - value) / base)})")
+
+
+def _chosen_row(results: Results, parameter: Parameter) -> Row:
+    best = parameter.best_configuration
+    cells = [
+        Cell(parameter.name),
+        Cell(parameter.baseline_value),
+        Cell(parameter.best_value or _sweep_state(results, parameter)),
+        Cell(numbers.percent(parameter.gain, parameter.gain_sd)),
+    ]
+    if results.judged_split == "test":
+        gain = best.reduction_of(results.metric, "test") if best else None
+        cells.append(
+            Cell(numbers.percent(gain.value(results.strategy), gain.sd(results.strategy)) if gain else numbers.NOTHING)
+        )
+    cells += [Cell(numbers.percent(parameter.mean_improvement)), _taken(results, parameter)]
+    return Row(tuple(cells), best=parameter.chosen)
+
+
+def _sweep_state(results: Results, parameter: Parameter) -> str:
+    states = [state_of(results, c.name) for c in parameter.values]
+    return next((s for s in ("running", "not run yet", "failed") if s in states), "not run yet")
+
+
+def _taken(results: Results, parameter: Parameter) -> Cell:
+    if parameter.gain is None:
+        return Cell(numbers.NOTHING)
+    if not parameter.chosen:
+        return Cell(parameter.baseline_value, "(kept)")
+    floor = noise_floor(results, results.baseline, "validation")
+    within = floor is not None and parameter.gain <= floor
+    return Cell(parameter.best_value or "", "(within the noise floor)" if within else "")

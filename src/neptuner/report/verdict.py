@@ -1,0 +1,228 @@
+"""The verdict in words: what was gained, how sure that is, and what is still open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neptuner.report import numbers
+from neptuner.report.data import Configuration, Results
+from neptuner.report.noise import advantage, noise_floor, row_scatter
+from neptuner.report.style import unit_of
+
+BETTER, WORSE, SAME, OPEN = "better", "worse", "same", "open"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer in one sentence, its kind, and the sentences that qualify it."""
+
+    kind: str
+    lead: str
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The combined model against the baseline, by the metric and strategy of the study."""
+
+    split: str
+    before: float
+    after: float
+    percent: float
+    sd: float | None
+    floor: float | None
+    scatter: float | None
+
+    @property
+    def kind(self) -> str:
+        """``same`` within the noise floor, or within the scatter of rows where no floor is known."""
+        threshold = self.floor if self.floor is not None else self.scatter or 0.0
+        if abs(self.percent) <= threshold:
+            return SAME
+        return BETTER if self.percent > 0 else WORSE
+
+
+def judge(results: Results) -> Verdict:
+    """Write the verdict of a study, finished or not."""
+    gain = combined_gain(results)
+    if gain is None:
+        return Verdict(OPEN if not _nothing_won(results) else SAME, _lead_without_combined(results), _without(results))
+    details = [
+        _noise_sentence(results, gain),
+        _choice_sentence(results),
+        _extended_sentence(results),
+        _side_sentence(results),
+        _missing_sentence(results),
+    ]
+    return Verdict(gain.kind, _lead(results, gain), tuple(d for d in details if d))
+
+
+def combined_gain(results: Results) -> Gain | None:
+    """Compare the combined model with the baseline; None while either is missing."""
+    base, combined, split = results.baseline, results.combined, results.judged_split
+    if base is None or combined is None:
+        return None
+    before = base.loss_of(results.metric, split).value(results.strategy)
+    after = combined.loss_of(results.metric, split).value(results.strategy)
+    reduction = combined.reduction_of(results.metric, split)
+    percent = reduction.value(results.strategy)
+    if before is None or after is None or percent is None:
+        return None
+    return Gain(
+        split, before, after, percent, reduction.sd(results.strategy),
+        noise_floor(results, base, split), row_scatter(results, base, split),
+    )  # fmt: skip
+
+
+def loss_name(results: Results, split: str) -> str:
+    """Name the loss winners are chosen by, for example ``test force loss (AVG of the last 10 rows)``."""
+    return f"{split} {results.metric} loss ({results.strategy.upper()} of the last {results.last_rows} rows)"
+
+
+def _lead(results: Results, gain: Gain) -> str:
+    verb = "lowers" if gain.percent > 0 else "raises"
+    number = numbers.percent(abs(gain.percent), gain.sd, sign=False)
+    replicates = numbers.several(len(results.combined.runs) if results.combined else 0, "replicate")
+    before, after = numbers.loss(results.metric, gain.before), numbers.loss(results.metric, gain.after)
+    sentence = (
+        f"The combined model {verb} the {loss_name(results, gain.split)} by {number} ({replicates}) "
+        f"against the baseline: {before} → {after} {unit_of(results.metric)}."
+    )
+    return f"No difference beyond the noise. {sentence}" if gain.kind == SAME else sentence
+
+
+def _noise_sentence(results: Results, gain: Gain) -> str:
+    scatter = (
+        f"the rows it is taken over scatter by {numbers.percent(gain.scatter, sign=False)} within a run"
+        if gain.scatter is not None
+        else ""
+    )
+    if gain.floor is None:
+        tail = f" ({scatter})" if scatter else ""
+        return (
+            f"The noise is unknown: with one replicate nobody can tell this gain from the luck of a seed{tail}. "
+            "Repeat with replicates = 3 or more before relying on it."
+        )
+    floor = numbers.percent(gain.floor, sign=False)
+    head = f"The noise floor, the standard deviation of the baseline's replicates, is {floor}"
+    head += f"; {scatter}." if scatter else "."
+    if gain.kind == SAME:
+        return f"{head} The difference lies within it, so the two models count as equal."
+    if gain.sd is not None and abs(gain.percent) <= gain.sd:
+        return f"{head} The difference is larger, but not larger than its own spread over replicates: not settled."
+    times = abs(gain.percent) / gain.floor if gain.floor else 0.0
+    return f"{head} The difference is {times:.1f} times the floor." if times else head
+
+
+def _choice_sentence(results: Results) -> str:
+    changes = [f"{p.name} {p.baseline_value} → {p.best_value}" for p in results.sweep if p.chosen]
+    head = "Chosen on validation"
+    head += "; the test set served for this report only." if results.judged_split == "test" else "."
+    if results.judged_split != "test":
+        head += (
+            " There is no test set: the number above is on the frames the choice was made by, and flatters the choice."
+        )
+    return f"{head} The combined model takes {numbers.listing(changes)}." if changes else head
+
+
+def _extended_sentence(results: Results) -> str:
+    base, combined, split = results.baseline_extended, results.combined_extended, results.judged_split
+    if base is None or combined is None or not (base.done and combined.done):
+        return ""
+    gain = advantage(results, combined, base, split)
+    if gain is None:
+        return ""
+    values = [numbers.loss(results.metric, c.loss_of(results.metric, split).value(results.strategy)) for c in (base, combined)]
+    floor = noise_floor(results, base, split)
+    if floor is not None and abs(gain) <= floor:
+        end = "within the noise, so the combined model learns faster but does not end better"
+    elif gain > 0:
+        end = "so the combined model is better, not only faster"
+    else:
+        end = "so the gain of the shorter training does not last"
+    factor = f"{results.steps_factor:g} times " if results.steps_factor else ""
+    return (
+        f"Trained {factor}longer, the baseline reaches {values[0]} and the combined model {values[1]} "
+        f"{unit_of(results.metric)} ({numbers.percent(gain)}), {end}."
+    )
+
+
+def _side_sentence(results: Results) -> str:
+    """Say what happened to the quantities that were not optimised for, and to the cost."""
+    base, combined, split = results.baseline, results.combined, results.judged_split
+    if base is None or combined is None:
+        return ""
+    parts = []
+    for quantity in ("energy", "force", "virial"):
+        before, after = base.rmse.get((quantity, split)), combined.rmse.get((quantity, split))
+        if before is not None and after is not None:
+            values = f"{numbers.loss(quantity, before)} → {numbers.loss(quantity, after)} {unit_of(quantity)}"
+            parts.append(f"{quantity} {values}")
+    errors = f"Whole-set {split} RMSE of the kept models: {numbers.listing(parts)}." if parts else ""
+    return f"{errors} {_cost_sentence(base, combined)}".strip()
+
+
+def _cost_sentence(base: Configuration, combined: Configuration) -> str:
+    parts = []
+    if base.parameters and combined.parameters:
+        parts.append(f"{numbers.count(base.parameters)} → {numbers.count(combined.parameters)} parameters")
+    if base.seconds and combined.seconds:
+        parts.append(f"{numbers.seconds(base.seconds)} → {numbers.seconds(combined.seconds)} s of training a run")
+    return f"Cost: {numbers.listing(parts)}." if parts else ""
+
+
+def _nothing_won(results: Results) -> bool:
+    judged = all(p.gain is not None for p in results.sweep)
+    return bool(results.sweep) and results.has_baseline and judged and not any(p.chosen for p in results.sweep)
+
+
+def _lead_without_combined(results: Results) -> str:
+    if not results.has_baseline:
+        failed = any(r.name == "baseline" and r.state == "failed" for r in results.runs)
+        reason = "every run of the baseline has failed so far" if failed else "the baseline has not been run yet"
+        return f"No verdict yet: {reason}."
+    if _nothing_won(results):
+        return (
+            "The baseline stands: no value tried of any hyper-parameter lowers its "
+            f"{loss_name(results, 'validation')}, so there is no combined model."
+        )
+    if results.finished:
+        return "No verdict: the study has ended without a combined model."
+    return "No verdict yet: the combined model has not been run yet."
+
+
+def _without(results: Results) -> tuple[str, ...]:
+    details = []
+    done = [p for p in results.sweep if p.gain is not None]
+    if done:
+        best = max(done, key=lambda p: p.gain or 0.0)
+        gain = numbers.percent(best.gain, best.gain_sd)
+        details.append(
+            f"The best single change {'so far ' if not results.finished else ''}is {best.name} "
+            f"{best.baseline_value} → {best.best_value}: {gain} on validation."
+        )
+    floor = noise_floor(results, results.baseline, results.judged_split)
+    if floor is not None:
+        details.append(
+            "The noise floor, the standard deviation of the baseline's replicates, is "
+            f"{numbers.percent(floor, sign=False)}."
+        )
+    elif results.has_baseline:
+        details.append("The noise is unknown: the baseline has one replicate.")
+    details.append(_missing_sentence(results))
+    return tuple(d for d in details if d)
+
+
+def _missing_sentence(results: Results) -> str:
+    if results.finished:
+        return ""
+    slots = (
+        ("baseline", results.baseline),
+        ("combined", results.combined),
+        ("baseline-extended", results.baseline_extended),
+        ("combined-extended", results.combined_extended),
+    )
+    missing = [name for name, c in slots if c is None or not c.done]
+    swept = [p.name for p in results.sweep if not all(c.done for c in p.values)]
+    parts = missing + [f"part of the sweep of {name}" for name in swept]
+    return f"Not run yet: {numbers.listing(parts)}." if parts else "Some runs are still to be made."

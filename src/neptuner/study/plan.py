@@ -1,0 +1,176 @@
+"""What a study will run: configurations, their replicates, and the names that identify a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from neptuner.errors import InputError
+from neptuner.files.nep_in import NepIn, as_settings, replace_values
+from neptuner.study.spec import StudySpec, Value
+
+SCHEMA = 1
+OPTIMIZER = "adamw"
+BASELINE, COMBINED = "baseline", "combined"
+PHASES = (BASELINE, "sweep", COMBINED, "extended")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One setting of nep.in and a number of steps; all its replicates differ only in the seed."""
+
+    name: str
+    phase: str
+    nep_in: NepIn
+    steps: int
+    parameter: str | None = None
+    """Keyword that differs from the baseline, in the sweep."""
+    value: Value | None = None
+    """Its value as study.toml gives it."""
+
+    @property
+    def settings(self) -> dict[str, list[Any]]:
+        """nep.in in full."""
+        return as_settings(self.nep_in)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A keyword of the sweep."""
+
+    keyword: str
+    baseline_value: list[Any]
+    values: tuple[Configuration, ...]
+    """What is tried; the baseline itself stands where a value equals the baseline's."""
+
+    @property
+    def tried(self) -> tuple[Configuration, ...]:
+        """Its configurations without the baseline."""
+        return tuple(c for c in self.values if c.phase != BASELINE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that can be planned before the first result."""
+
+    baseline: Configuration
+    sweep: tuple[Parameter, ...]
+    steps_factor: float
+
+    @property
+    def first(self) -> tuple[Configuration, ...]:
+        """Configurations of the first two phases, in the order in which they are run."""
+        return (self.baseline, *(c for parameter in self.sweep for c in parameter.tried))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training."""
+
+    id: str
+    digest: str
+    configuration: Configuration
+    replicate: int
+    seed: int
+
+
+def make_plan(spec: StudySpec, nep_in: NepIn, steps: int) -> Plan:
+    """Plan the baseline and the sweep.
+
+    Raises
+    ------
+    InputError
+        If a value of the sweep is not allowed for its keyword.
+    """
+    baseline = Configuration(BASELINE, BASELINE, nep_in, steps)
+    sweep = tuple(_parameter(spec, baseline, keyword, values) for keyword, values in spec.sweep)
+    return Plan(baseline, sweep, spec.steps_factor)
+
+
+def combine(plan: Plan, winners: Mapping[str, Value]) -> Configuration:
+    """Put all winners into one configuration.
+
+    Raises
+    ------
+    InputError
+        If values that are allowed one at a time are not allowed together.
+    """
+    nep_in = replace_values(plan.baseline.nep_in, {keyword: list(value) for keyword, value in winners.items()})
+    return Configuration(COMBINED, COMBINED, nep_in, plan.baseline.steps)
+
+
+def extend(plan: Plan, configuration: Configuration) -> Configuration | None:
+    """Train a configuration longer, from scratch and with a longer schedule; None if the study has no phase 3."""
+    if plan.steps_factor == 1:
+        return None
+    steps = round(plan.steps_factor * configuration.steps)
+    return replace(configuration, name=f"{configuration.name}-extended", phase="extended", steps=steps)
+
+
+def make_runs(
+    configuration: Configuration, seeds: Sequence[int], data: Mapping[str, str | None], known: Mapping[str, str]
+) -> tuple[Run, ...]:
+    """Give the replicates of a configuration their names.
+
+    Parameters
+    ----------
+    configuration
+        What to run.
+    seeds
+        Seed of each replicate.
+    data
+        SHA-256 of the frames of each split.
+    known
+        Name of each run that exists already, by its digest: the same training has one name only.
+    """
+    runs = []
+    for replicate, seed in enumerate(seeds):
+        digest = run_digest(configuration, seed, data)
+        name = known.get(digest, f"{configuration.name}-r{replicate}-{digest}")
+        runs.append(Run(name, digest, configuration, replicate, seed))
+    return tuple(runs)
+
+
+def run_digest(configuration: Configuration, seed: int, data: Mapping[str, str | None]) -> str:
+    """Ten hex digits that depend on everything that decides the outcome of a run."""
+    content = {
+        "settings": configuration.settings,
+        "seed": seed,
+        "steps": configuration.steps,
+        "optimizer": OPTIMIZER,
+        "data": dict(data),
+        "schema": SCHEMA,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _parameter(
+    spec: StudySpec, baseline: Configuration, keyword: str, values: Sequence[Value]
+) -> Parameter:
+    if keyword == "type":
+        raise InputError("sweep.type: the elements cannot be varied; remove this key", path=spec.path)
+    configurations: list[Configuration] = []
+    for value in values:
+        configuration = _variant(spec, baseline, keyword, value)
+        if all(configuration.settings != other.settings for other in configurations):
+            configurations.append(configuration)
+    return Parameter(keyword, baseline.settings[keyword], tuple(configurations))
+
+
+def _variant(spec: StudySpec, baseline: Configuration, keyword: str, value: Value) -> Configuration:
+    try:
+        nep_in = replace_values(baseline.nep_in, {keyword: list(value)})
+    except InputError as error:
+        raise InputError(f"sweep.{keyword} has the value {list(value)}: {error.message}", path=spec.path) from None
+    if as_settings(nep_in) == baseline.settings:
+        return replace(baseline, parameter=keyword, value=value)
+    return Configuration(_name(keyword, value), "sweep", nep_in, baseline.steps, keyword, value)
+
+
+def _name(keyword: str, value: Value) -> str:
+    """Name that is safe in a path: ``n_max=2-4``."""
+    return f"{keyword}={re.sub(r'[^A-Za-z0-9.+_-]', '_', '-'.join(str(word) for word in value))}"

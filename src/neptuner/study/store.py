@@ -1,0 +1,157 @@
+"""The study directory: who may write it, where each file stands, and how trials come and go."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from neptuner.errors import InputError
+from neptuner.files.atomic import write_text
+from neptuner.files.nep_in import format_nep_in
+from neptuner.launch.orphans import end_orphans
+from neptuner.study.journal import Journal
+from neptuner.study.plan import OPTIMIZER, SCHEMA, Run
+
+SPLIT_FILES = {"train": "train.xyz", "validation": "valid.xyz", "test": "test.xyz"}
+"""Name of the frames of each split, in ``data/`` and in a trial."""
+
+
+class Store:
+    """A study directory that this process may write; made by :func:`open_store`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.trials = folder / "trials"
+        self.data = folder / "data"
+        self.trials.mkdir(exist_ok=True)
+        self.journal = Journal(folder / "journal.jsonl")
+
+    def directory(self, run: Run) -> Path:
+        """Trial directory of a run."""
+        return self.trials / run.id
+
+    def known(self) -> dict[str, str]:
+        """Name of each run that has a directory, by its digest."""
+        notes = self._notes()
+        return {note["digest"]: name for name, note in notes.items()}
+
+    def end_orphans(self) -> list[int]:
+        """End trainers that a killed controller left behind, so that no two write in the same directory."""
+        return end_orphans([note["command"] for note in self._notes().values()])
+
+    def prepare(self, run: Run, command: Sequence[str]) -> Path:
+        """Make the directory of a run anew, with everything that the trainer reads."""
+        folder = self.directory(run)
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
+        # first of all: by the command a later controller recognises a trainer that outlived this one
+        write_text(folder / "trial.json", json.dumps(_note(run, command), indent=1) + "\n")
+        write_text(folder / "nep.in", format_nep_in(run.configuration.nep_in))
+        for name in SPLIT_FILES.values():
+            if (self.data / name).exists():
+                _link(self.data / name, folder / name)
+        return folder
+
+    def summary(self, run: Run) -> dict[str, Any] | None:
+        """Content of the ``train.json`` that ends a training; None if there is none that belongs to this run."""
+        content = _read_json(self.directory(run) / "train.json")
+        note = _read_json(self.directory(run) / "trial.json")
+        expected = {"schema": 1, "steps": run.configuration.steps, "seed": run.seed}
+        if content is None or note is None or note.get("digest") != run.digest:
+            return None
+        return content if all(content.get(key) == value for key, value in expected.items()) else None
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a JSON file of the study, atomically."""
+        write_text(self.folder / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Read a JSON file of the study; None if it is missing or damaged."""
+        return _read_json(self.folder / name)
+
+    def _notes(self) -> dict[str, dict[str, Any]]:
+        notes = {folder.name: _read_json(folder / "trial.json") for folder in sorted(self.trials.iterdir())}
+        return {name: note for name, note in notes.items() if note and "digest" in note and "command" in note}
+
+
+@contextmanager
+def open_store(folder: Path) -> Iterator[Store]:
+    """Take a study directory for this process, made if it is missing.
+
+    Raises
+    ------
+    InputError
+        If another process works on it, or it cannot be made.
+    """
+    folder = folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be made a study directory ({error.strerror}); choose another", path=folder) from None
+    with (folder / ".lock").open("a+") as lock:
+        if not _take(lock.fileno()):
+            raise InputError(
+                "another neptuner is working on this study; wait for it, or stop it and run this command again",
+                path=folder,
+            )
+        yield Store(folder)
+
+
+def is_open(folder: Path) -> bool:
+    """Whether some process is working on a study directory."""
+    try:
+        with (folder / ".lock").open() as lock:
+            return not _take(lock.fileno(), fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return False
+
+
+def _take(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _note(run: Run, command: Sequence[str]) -> dict[str, Any]:
+    """Content of ``trial.json``."""
+    configuration = run.configuration
+    return {
+        "schema": SCHEMA,
+        "id": run.id,
+        "digest": run.digest,
+        "name": configuration.name,
+        "phase": configuration.phase,
+        "parameter": configuration.parameter,
+        "value": configuration.value,
+        "replicate": run.replicate,
+        "seed": run.seed,
+        "steps": configuration.steps,
+        "optimizer": OPTIMIZER,
+        "settings": configuration.settings,
+        "command": list(command),
+    }
+
+
+def _link(target: Path, link: Path) -> None:
+    """Point to a file by a relative path, so that the study can be moved; copy it where links are not possible."""
+    try:
+        link.symlink_to(os.path.relpath(target, link.parent))
+    except OSError:
+        shutil.copy2(target, link)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+    return content if isinstance(content, dict) else None
