@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neptuner.files.frames import Frame
 from neptuner.kernels.geometry import Geometry, build_geometry
-from neptuner.kernels.invariants import invariant_terms
+from neptuner.kernels.invariants import invariant_terms, invariants
 from neptuner.kernels.sweeps import Densities, Terms, density_sweep, energy_sweep, gradient_sweep
 from neptuner.kernels.threads import run_all
 from neptuner.kernels.weights import Weights, flatten_gradient, weights_of, zero_gradient
@@ -227,6 +227,24 @@ def predict(
         np.concatenate([part.forces for part in parts]),
         np.concatenate([part.virial for part in parts]),
     )
+
+
+def descriptors(prepared: Prepared, nep: NEP) -> Array:
+    """Unscaled descriptors of every atom, ``(n_atoms, dim)``."""
+    weights, terms = weights_of(nep, prepared.dtype), prepared.terms
+    q = np.empty((nep.settings.dim, prepared.geometry.n_atoms), prepared.dtype)
+    functions = nep.settings.functions
+    for a in range(nep.settings.n_types):
+        mine = np.flatnonzero(prepared.geometry.types == a)
+        part = np.empty((nep.settings.dim, len(mine)), prepared.dtype)
+        part[: functions[0]] = weights.c_radial[a] @ prepared.densities.radial[mine].T
+        A = np.einsum("nr,irm->nim", weights.c_angular[a], prepared.densities.angular[mine], optimize=True)
+        flat = np.ascontiguousarray(A.reshape(functions[1], -1))
+        invariants(
+            flat, len(mine), terms.l_max, terms.monomials, terms.factors, terms.five_body, functions[0], part
+        )
+        q[:, mine] = part
+    return q.T
 
 
 def _groups(frames: Sequence[Frame], atoms_at_once: int) -> list[list[Frame]]:

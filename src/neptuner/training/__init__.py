@@ -1,1 +1,1 @@
-"""Dataset, loss, gradient, optimiser, trainer."""
+"""Training: prepared data, loss, analytic gradient, optimiser, trainer."""

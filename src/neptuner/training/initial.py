@@ -1,0 +1,65 @@
+"""Where training starts: random coefficients, descriptor scales from the data, networks that see centred inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.kernels.engine import Prepared, descriptors
+from neptuner.potential.model import NEP
+from neptuner.potential.parameters import parameter_count, unpack
+from neptuner.potential.settings import Settings
+
+Floats = NDArray[np.float64]
+
+
+def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: bool) -> NEP:
+    """Draw a starting model.
+
+    Coefficients c are normal, falling with k; ``q_scaler`` is the inverse of the range of each descriptor over the
+    training atoms with these coefficients; first-layer biases centre the inputs of each species' network.
+
+    Parameters
+    ----------
+    prepared
+        Training frames.
+    rng
+        Source of every random number.
+    keep_neuron
+        Leave the last neuron of the last hidden layer at zero, where gradients cannot move it (see ``offsets``).
+    """
+    settings = prepared.settings
+    values = np.zeros(parameter_count(settings))
+    parameters = unpack(settings, values)
+    for c in (parameters.c_radial, parameters.c_angular):
+        c[:] = rng.normal(size=c.shape) / np.sqrt(c.shape[1])
+    nep = NEP(settings, values, np.ones(settings.dim))
+    q = descriptors(prepared, nep).astype(np.float64)
+    span = np.ptp(q, axis=0)
+    q_scaler = 1.0 / np.where(span > 1e-6 * (np.abs(q).max(axis=0) + 1e-12), span, 1.0)
+    x = q * q_scaler
+    inputs = settings.dim
+    for layer in parameters.hidden:
+        layer.weight[:] = rng.normal(size=layer.weight.shape) * GAIN / np.sqrt(inputs)
+        inputs = layer.bias.shape[1]
+    for network in range(settings.n_networks):
+        mine = prepared.geometry.types == network if settings.version != 3 else slice(None)
+        if np.any(mine):
+            centre = x[mine].mean(axis=0)
+            parameters.hidden[0].bias[network] = parameters.hidden[0].weight[network] @ centre
+    parameters.hidden[0].bias[:] += rng.normal(size=parameters.hidden[0].bias.shape) * BIAS_SPREAD
+    parameters.output[:] = rng.normal(size=parameters.output.shape) * OUTPUT / np.sqrt(inputs)
+    if keep_neuron:
+        parameters.hidden[-1].weight[:, -1, :] = 0.0
+        parameters.hidden[-1].bias[:, -1] = 0.0
+        parameters.output[:, -1] = 0.0
+    return NEP(settings, values, q_scaler, _max_neighbors(prepared))
+
+
+GAIN = 2.0
+BIAS_SPREAD = 0.5
+OUTPUT = 0.5
+
+
+def _max_neighbors(prepared: Prepared) -> tuple[int, int]:
+    return prepared.geometry.radial.most_neighbors, prepared.geometry.angular.most_neighbors
