@@ -38,7 +38,6 @@ set takes about twenty minutes.  Existing data files are never overwritten.
 
 import argparse
 import math
-import os
 import sys
 import time
 from collections import Counter
@@ -158,12 +157,14 @@ def random_strain(rng: np.random.Generator, normal: float, shear: float) -> np.n
 
 
 def deform(atoms: Atoms, strain: np.ndarray) -> Atoms:
+    """A strained copy of atoms; the atoms move with the cell."""
     atoms = atoms.copy()
     atoms.set_cell(atoms.cell @ (np.eye(3) + strain), scale_atoms=True)
     return atoms
 
 
 def displace(atoms: Atoms, sigma: float, rng: np.random.Generator) -> Atoms:
+    """A copy with gaussian displacements that leave the mean position alone."""
     atoms = atoms.copy()
     shift = rng.normal(scale=sigma, size=(len(atoms), 3))
     atoms.positions += shift - shift.mean(axis=0)
@@ -248,6 +249,7 @@ def until_labelled(draw, label: Labeller) -> Atoms:
 
 
 def strained_frames(base, n, rng, label, info):
+    """Yield n labelled frames of the kind strained."""
     for _ in range(n):
 
         def draw():
@@ -259,6 +261,7 @@ def strained_frames(base, n, rng, label, info):
 
 
 def rattled_frames(base, n, rng, label, info):
+    """Yield n labelled frames of the kind rattled."""
     for k in range(n):
 
         def draw(k=k):
@@ -273,6 +276,7 @@ def rattled_frames(base, n, rng, label, info):
 
 
 def md_frames(base, n, rng, label, info, temperature, rescale):
+    """Yield n labelled frames of one Langevin run."""
     scale = rng.uniform(*MD_LENGTH_SCALE) if rescale else 1.0
     atoms = deform(base, (scale - 1.0) * np.eye(3))
     atoms.calc = label.calculator
@@ -392,9 +396,10 @@ def summarise(frames: list[Atoms]) -> str:
 
 
 def main() -> None:
+    """Read the command line and write both files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=14, help="random seed (default 14)")
-    parser.add_argument("--out", type=Path, default=Path("."), help="folder to write into")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder to write into")
     parser.add_argument("--train", type=int, default=300, metavar="N", help="training frames")
     parser.add_argument("--test", type=int, default=80, metavar="N", help="test frames")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of torch")
@@ -423,7 +428,7 @@ def main() -> None:
                 if len(frames) % 10 == 0 or len(frames) == n_total:
                     seconds = time.monotonic() - start
                     print(f"{split}: {len(frames)} of {n_total}, {seconds:.0f} s", flush=True)
-        os.rename(part, path)
+        part.rename(path)
         print(f"\n{path}\n\n{summarise(frames)}\n", flush=True)
     print(f"{len(seen)} bases; frames discarded for large forces: {label.discarded}")
 

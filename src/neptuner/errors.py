@@ -32,7 +32,12 @@ class InputError(NeptunerError, ValueError):
     exit_code = 2
 
     def __init__(
-        self, message: str, *, path: str | Path | None = None, frame: int | None = None, line: int | None = None
+        self,
+        message: str,
+        *,
+        path: str | Path | None = None,
+        frame: int | None = None,
+        line: int | None = None,
     ) -> None:
         self.message, self.path, self.frame, self.line = message, path, frame, line
         place = [str(path)] if path is not None else []
@@ -41,7 +46,7 @@ class InputError(NeptunerError, ValueError):
         super().__init__(f"{', '.join(place)}: {message}" if place else message)
 
 
-class Interrupted(NeptunerError):
+class Interrupted(NeptunerError):  # noqa: N818 - not an error
     """Stopped by a signal or a time limit before the end; what is on disk is usable and resumable."""
 
     exit_code = 3

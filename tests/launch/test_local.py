@@ -29,9 +29,7 @@ def test_cancel_kills_what_refuses_to_end(tmp_path: Path) -> None:
 def test_cancel_kills_a_child_that_outlives_its_parent(tmp_path: Path) -> None:
     launcher = LocalLauncher(1, grace=5.0)
     child = "import os, signal, time; signal.signal(15, signal.SIG_IGN); print(os.getpid()); time.sleep(600)"
-    parent = (
-        f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(600)"
-    )
+    parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(600)"
     job = Job("family", (sys.executable, "-c", parent), tmp_path / "log.txt")
     launcher.submit(job)
     until(lambda: bool(last_line(job)))

@@ -28,9 +28,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize("proc", [orphans.PROC, Path("/nonexistent")], ids=["proc", "ps"])
-def test_only_the_command_itself_is_ended(
-    tmp_path: Path, proc: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_command_itself_is_ended(tmp_path: Path, proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not proc.exists() and not any(Path(d, "ps").exists() for d in ("/bin", "/usr/bin")):
         pytest.skip("there is no ps here")
     monkeypatch.setattr(orphans, "PROC", proc)

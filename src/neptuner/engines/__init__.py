@@ -1,1 +1,1 @@
-"""\"Train here\" and \"evaluate here\"."""
+"""Train and evaluate: here with neptuner's own code, or with another program."""

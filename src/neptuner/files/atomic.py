@@ -13,7 +13,7 @@ def write_bytes(path: str | Path, content: bytes, *, sync: bool = False) -> None
     Parameters
     ----------
     path
-        File to write; its folder must exist. A symbolic link is replaced by the file, its target stays as it is.
+        File to write; its folder must exist. A symbolic link is replaced, its target stays as it is.
     content
         Everything the file shall hold.
     sync

@@ -39,7 +39,8 @@ class Place:
 
     def error(self, message: str, line: int | None = None) -> InputError:
         """An error in this frame; at its comment line unless another line is named."""
-        return InputError(message, path=self.path, frame=self.frame, line=self.line + 1 if line is None else line)
+        line = self.line + 1 if line is None else line
+        return InputError(message, path=self.path, frame=self.frame, line=line)
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ class Column:
 def split_comment(comment: str, place: Place) -> tuple[dict[str, str], dict[str, str]]:
     """Split a comment line into the keys used here, in lower case, and all others as written.
 
-    As in GPUMD, blanks around ``=`` do not matter and the last of repeated keys counts, but repeated labels that
-    disagree are refused.
+    As in GPUMD, blanks around ``=`` do not matter; a used key given twice with different values is refused.
     """
     used: dict[str, str] = {}
     info: dict[str, str] = {}
@@ -97,7 +97,7 @@ def read_nine(used: Mapping[str, str], key: str, place: Place) -> NDArray[np.flo
         return None
     tokens = used[key].split()
     if len(tokens) == 6 and key != "lattice":
-        raise place.error(f"`{key}` has 6 numbers (Voigt order is ambiguous); write all 9: xx xy xz yx yy yz zx zy zz")
+        raise place.error(f"`{key}` has 6 numbers, expected all 9: xx xy xz yx yy yz zx zy zz")
     if len(tokens) != 9:
         raise place.error(f"`{key}` has {len(tokens)} value(s), expected 9 numbers in double quotes")
     try:
@@ -120,9 +120,7 @@ def read_cell(used: Mapping[str, str], place: Place) -> NDArray[np.float64]:
 def volume(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
     """Volume spanned by three vectors of either hand; a dozen times faster than ``numpy.linalg.det``."""
     return abs(
-        a[0] * (b[1] * c[2] - b[2] * c[1])
-        + a[1] * (b[2] * c[0] - b[0] * c[2])
-        + a[2] * (b[0] * c[1] - b[1] * c[0])
+        a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])
     )
 
 
@@ -140,7 +138,7 @@ def read_weights(used: Mapping[str, str], place: Place) -> tuple[float, float]:
     weight = read_number(used, "weight", place)
     energy_weight = read_number(used, "energy_weight", place)
     if weight is not None and not 0 < weight <= LARGEST_WEIGHT:
-        raise place.error(f"weight={used['weight']} is out of range, expected 0 < weight <= {LARGEST_WEIGHT:g}")
+        raise place.error(f"weight={used['weight']}, expected 0 < weight <= {LARGEST_WEIGHT:g}")
     if energy_weight is not None and energy_weight < 0:
         raise place.error(f"energy_weight={used['energy_weight']} is negative, expected 0 or more")
     return 1.0 if weight is None else weight, 1.0 if energy_weight is None else energy_weight

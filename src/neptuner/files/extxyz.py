@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from neptuner.errors import InputError
 from neptuner.files.atomic import write_text
 from neptuner.files.comment_line import (
-    USED_KEYS,
     Column,
     Place,
     read_cell,
@@ -37,6 +37,7 @@ LARGEST_DISAGREEMENT = 1e-3
 _SIX_OF_NINE = [0, 4, 8, 3, 7, 6]
 _NINE_OF_SIX = [0, 3, 5, 3, 1, 4, 5, 4, 2]
 _MARK = "\0"
+_PLAIN = re.compile(r"[^\s\"'=]+")
 _SYMBOLS = np.array(["", *ELEMENTS])
 
 
@@ -58,8 +59,13 @@ def read_frames(path: str | Path) -> list[Frame]:
 def write_frames(path: str | Path, frames: Iterable[Frame]) -> None:
     """Write frames, atomically and without loss; :func:`read_frames` gives the same numbers back.
 
-    A shear virial set to nan by :func:`~neptuner.files.frames.mask_missing_shear` becomes the zeros it was; other
-    partly missing virials cannot be written.
+    A shear virial that :func:`~neptuner.files.frames.mask_missing_shear` set to nan becomes the zeros it was;
+    other partly missing virials cannot be written.
+
+    Raises
+    ------
+    InputError
+        For a virial or an ``info`` value that the format cannot hold; the file is then left as it was.
     """
     write_text(path, "".join(_format_frame(frame) for frame in frames))
 
@@ -84,10 +90,10 @@ def _refuse_hidden_frames(file: TextIO, place: Place) -> None:
 
 def _read_count(head: str, place: Place) -> int:
     token = head.strip()
-    if token.isascii() and token.isdecimal() and int(token) > 0:
+    if token.isascii() and token.isdecimal() and len(token) < 10 and int(token) > 0:
         return int(token)
-    hint = "; the frame before has more atom lines than its count says" if place.frame > 1 else ""
-    raise place.error(f"found `{_shorten(head)}`, expected the number of atoms alone on the line{hint}", place.line)
+    hint = "; does the frame before have more atom lines than its count says?" if place.frame > 1 else ""
+    raise place.error(f"found `{_shorten(head)}`, expected the number of atoms and nothing else{hint}", place.line)
 
 
 def _read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
@@ -97,7 +103,8 @@ def _read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
     cell = read_cell(used, place)
     columns, width = read_columns(used, place)
     tokens = _tokens(block, n_atoms, width, place)
-    vectors = _read_vectors(tokens, width, [columns[name] for name in ("pos", "forces") if name in columns], place)
+    read = [columns[name] for name in ("pos", "forces") if name in columns]
+    vectors = _read_vectors(tokens, width, read, place)
     weight, energy_weight = read_weights(used, place)
     return Frame(
         species=_read_species(tokens[columns["species"].first :: width], place),
@@ -136,17 +143,15 @@ def _broken_rows(block: Sequence[str], n_atoms: int, width: int, place: Place) -
     for index, row in enumerate(map(str.split, block[1:])):
         if len(row) == 1 < width and row[0].isdecimal():
             return place.error(
-                f"the next frame starts here, after {index} of {n_atoms} atoms; complete the frame or correct its count",
+                f"the next frame starts here, after {index} of {n_atoms} atoms; mend it or its count",
                 first_atom + index,
             )
         if len(row) != width:
-            return place.error(
-                f"the atom line has {len(row)} columns, expected {width} as Properties says", first_atom + index
-            )
+            message = f"the atom line has {len(row)} columns, expected {width} as Properties says"
+            return place.error(message, first_atom + index)
     found = len(block) - 1
-    return place.error(
-        f"the file ends after {found} of {n_atoms} atoms; complete the frame or delete it", first_atom + found - 1
-    )
+    message = f"the file ends after {found} of {n_atoms} atoms; complete the frame or delete it"
+    return place.error(message, first_atom + found - 1)
 
 
 def _read_species(symbols: Sequence[str], place: Place) -> NDArray[np.str_]:
@@ -158,7 +163,8 @@ def _read_species(symbols: Sequence[str], place: Place) -> NDArray[np.str_]:
             f"{culprit} is not a chemical symbol; write them as in Mg or O (upper and lower case matter)",
             place.line + 2 + symbols.index(culprit),
         ) from None
-    return _SYMBOLS[numbers]
+    species: NDArray[np.str_] = _SYMBOLS[numbers]
+    return species
 
 
 def _read_vectors(
@@ -191,7 +197,7 @@ def _no_number(numbers: Sequence[str], n_atoms: int, place: Place) -> InputError
 def _read_virial(
     used: Mapping[str, str], cell: NDArray[np.float64], n_atoms: int, place: Place
 ) -> NDArray[np.float64] | None:
-    """Total virial in eV, ``(6,)``, from ``virial`` or from ``stress`` (eV/angstrom^3, positive under tension)."""
+    """Total virial in eV, ``(6,)``, from ``virial`` or from ``stress`` (eV/angstrom^3, ASE's sign)."""
     virial, stress = read_nine(used, "virial", place), read_nine(used, "stress", place)
     if stress is None:
         return None if virial is None else virial[_SIX_OF_NINE]
@@ -228,7 +234,7 @@ def _format_comment(frame: Frame) -> str:
     if frame.energy_weight != 1.0:
         parts.append(f"energy_weight={float(frame.energy_weight)!r}")
     parts.append(f'pbc="{" ".join("FT"[periodic] for periodic in frame.pbc)}"')
-    return " ".join(parts + [_format_info(key, value, frame) for key, value in frame.info.items()])
+    return " ".join(parts + [_format_info(key, value) for key, value in frame.info.items()])
 
 
 def _writable_virial(frame: Frame) -> NDArray[np.float64] | None:
@@ -247,14 +253,22 @@ def _writable_virial(frame: Frame) -> NDArray[np.float64] | None:
     )
 
 
-def _format_info(key: str, value: str, frame: Frame) -> str:
-    plain = value and not set(value) & set(" \t='\"")
+def _format_info(key: str, value: str) -> str:
+    name = key if _PLAIN.fullmatch(key) else f'"{key}"'
     single = len(value) > 1 and value[0] == value[-1] == "'"
-    text = f"{key}={value}" if plain or single else f'{key}="{value}"'
-    used, info = split_comment(text, Place(str(frame.path), frame.number or 0, 0)) if "\n" not in text else ({}, {})
-    if used or info != {key: value} or key.lower() in USED_KEYS:
-        raise InputError(f"`{key}` cannot be written to extended XYZ with the value {value!r}", path=frame.path)
+    text = f"{name}={value}" if _PLAIN.fullmatch(value) or single else f'{name}="{value}"'
+    # Reading it back is the surest test of what a key or a value may hold.
+    if set('"=\n\r') & set(key) or set("\n\r") & set(value) or _read_back(text) != {key: value}:
+        raise InputError(f"the information {key!r}: {value!r} cannot be written to extended XYZ")
     return text
+
+
+def _read_back(text: str) -> dict[str, str] | None:
+    try:
+        used, info = split_comment(text, Place("", 0, 0))
+    except InputError:
+        return None
+    return None if used else info
 
 
 def _join(values: NDArray[np.float64]) -> str:

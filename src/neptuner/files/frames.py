@@ -70,9 +70,8 @@ def check_frames(
     for frame in frames:
         unknown = sorted(set(frame.species.tolist()) - known)
         if unknown:
-            raise _frame_error(
-                frame, f"has {' '.join(unknown)}, which `type` of nep.in ({' '.join(elements)}) lacks; add it there"
-            )
+            listed = " ".join(elements)
+            raise _frame_error(frame, f"has {' '.join(unknown)}, which `type` of nep.in lacks ({listed}); add it there")
         if need_energy and frame.energy is None:
             raise _frame_error(frame, "has no energy; add energy=<total energy in eV> to its comment line")
         if need_forces and frame.forces is None:
@@ -83,9 +82,9 @@ def missing_shear(frames: Sequence[Frame]) -> NDArray[np.bool_]:
     """Frames whose shear virial was written as zeros because it is missing, ``(n_frames,)``.
 
     That is: xy, yz and zx are all exactly 0.0, the frame has at least two atoms, and its forces say that no
-    symmetry makes them vanish. The moment of the forces, sum_i F_i F_i, transforms like the virial; if a symmetry
-    of the frame forbids shear it forbids off-diagonal moments too. So one off-diagonal moment above a thousandth
-    of the trace is enough. Frames without forces, or with forces of zero, are never reported.
+    symmetry makes them vanish. The moment of the forces, sum_i F_i F_i, transforms like the virial: a
+    symmetry of the frame that forbids shear forbids off-diagonal moments too. So one above a
+    thousandth of the trace is enough. Frames without forces, or with forces of zero, are never reported.
     """
     return np.array([_lacks_shear(frame) for frame in frames], dtype=np.bool_)
 

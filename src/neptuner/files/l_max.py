@@ -19,7 +19,7 @@ def normal_l_max(values: Sequence[int]) -> tuple[int, ...]:
 
 
 def written_l_max(l_max: Sequence[int]) -> list[int]:
-    """The form that old and new GPUMD read: ``4 2 0``, flags beyond the second only up to the last enabled one."""
+    """The form that old and new GPUMD read: ``4 2 0``, and more flags only up to the last enabled one."""
     last = max((index for index, flag in enumerate(l_max) if flag), default=0)
     written = list(l_max[: max(3, last + 1)])
     written[1] *= 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
@@ -33,7 +33,7 @@ class Keyword:
     low: float | None
     high: float | None
     default: tuple[Value, ...] | None
-    """Value when absent; an unsupported keyword is accepted with this value. None: no default, or automatic."""
+    """Value when absent (None: there is none); an unsupported keyword is accepted with this value."""
     doc: str
 
 
@@ -43,12 +43,14 @@ def _table(*keywords: Keyword) -> dict[str, Keyword]:
 
 # fmt: off
 KEYWORDS: dict[str, Keyword] = _table(
-    Keyword("type", "used", "word", (2, 95), None, None, None, "number of elements, then their symbols"),
+    Keyword("type", "used", "word", (1, 94), None, None, None, "number of elements, then their symbols"),
     Keyword("version", "used", "int", (1, 1), 3, 4, (4,), "3: one network for all elements, 4: one for each"),
-    Keyword("cutoff", "used", "float", (2, UNBOUNDED), 0, 100, (8.0, 4.0), "radial and angular cutoff in angstrom, once or for each element"),
-    Keyword("n_max", "used", "int", (2, 2), 0, 19, (6, 6), "radial and angular descriptors, less one"),
-    Keyword("basis_size", "used", "int", (2, 2), 0, 19, (6, 6), "radial and angular basis functions, less one"),
-    Keyword("l_max", "used", "int", (1, 7), None, None, (4, 1, 0, 0, 0, 0, 0), "largest l, then flags q222 q1111 q112 q123 q233 q134"),
+    Keyword("cutoff", "used", "float", (2, UNBOUNDED), 0, 100, (8.0, 4.0),
+            "radial and angular cutoff in angstrom, once or for each element"),
+    Keyword("n_max", "used", "int", (2, 2), 0, 19, (6, 6), "radial and angular functions, less one"),
+    Keyword("basis_size", "used", "int", (2, 2), 0, 19, (6, 6), "basis functions of each, less one"),
+    Keyword("l_max", "used", "int", (1, 7), None, None, (4, 1, 0, 0, 0, 0, 0),
+            "largest l (2 to 8), then flags q222 q1111 q112 q123 q233 q134"),
     Keyword("neuron", "used", "int", (1, 3), 0, 200, (30,), "neurons of one or two hidden layers"),
     Keyword("lambda_1", "used", "float", (1, 1), 0, None, None, "weight of the L1 norm of the parameters"),
     Keyword("lambda_2", "used", "float", (1, 1), 0, None, None, "weight of the L2 norm of the parameters"),
@@ -56,25 +58,26 @@ KEYWORDS: dict[str, Keyword] = _table(
     Keyword("lambda_f", "used", "float", (1, 1), 0, None, (1.0,), "weight of the force error"),
     Keyword("lambda_v", "used", "float", (1, 1), 0, None, (0.1,), "weight of the virial error"),
     Keyword("lambda_shear", "used", "float", (1, 1), 0, None, (1.0,), "extra weight of shear virials"),
-    Keyword("force_delta", "used", "float", (1, 1), 0, None, (0.0,), "weakens errors of forces well above it, in eV/angstrom; 0 is off"),
+    Keyword("force_delta", "used", "float", (1, 1), 0, None, (0.0,),
+            "in eV/angstrom; forces far above it weigh less, 0 is off"),
     Keyword("type_weight", "used", "float", (1, 94), 0, None, None, "force weight of each element"),
-    Keyword("batch", "used", "int", (1, 2), 0, None, (1000,), "frames a step"),
+    Keyword("batch", "used", "int", (1, 2), 0, None, (1000, 0), "frames a step"),
     Keyword("generation", "used", "int", (1, 1), 0, 10_000_000, (100_000,), "steps"),
     Keyword("output_interval", "used", "int", (1, 1), 1, None, (100,), "steps between two rows of loss.out"),
 
     Keyword("population", "ignored", "int", (1, 1), 10, 200, (50,), "population of the evolution strategy"),
-    Keyword("sigma0", "ignored", "float", (1, 1), 0.01, 0.1, (0.1,), "first step size of the evolution strategy"),
-    Keyword("initial_para", "ignored", "float", (1, 1), 0.1, 1, (1.0,), "parameter value at which descriptors are scaled"),
-    Keyword("save_potential", "ignored", "int", (1, 3), 0, None, None, "interval and format of extra copies of the model"),
-    Keyword("lambda_q", "ignored", "float", (1, 1), 0, None, (0.1,), "charge error, only with charge_mode"),
-    Keyword("lambda_z", "ignored", "float", (1, 1), 0, None, (0.5,), "Born effective charge error, only with charge_mode"),
+    Keyword("sigma0", "ignored", "float", (1, 1), 0.01, 0.1, (0.1,), "first step of the evolution strategy"),
+    Keyword("initial_para", "ignored", "float", (1, 1), 0.1, 1, (1.0,), "parameters when scaling"),
+    Keyword("save_potential", "ignored", "int", (1, 3), 0, None, (100_000, 1, 0), "copies of the model"),
+    Keyword("lambda_q", "ignored", "float", (1, 1), 0, None, (0.1,), "charge error of charge_mode"),
+    Keyword("lambda_z", "ignored", "float", (1, 1), 0, None, (0.5,), "Born charge error of charge_mode"),
 
-    Keyword("model_type", "unsupported", "int", (1, 1), 0, 3, (0,), "dipole, polarizability and temperature-dependent models"),
+    Keyword("model_type", "unsupported", "int", (1, 1), 0, 3, (0,), "models of other things than energies"),
     Keyword("mode", "unsupported", "int", (1, 1), 0, 3, (0,), "old name of model_type"),
-    Keyword("prediction", "unsupported", "int", (1, 1), 0, 1, (0,), "prediction mode; use `neptuner predict`"),
+    Keyword("prediction", "unsupported", "int", (1, 1), 0, 1, (0,), "use `neptuner predict`"),
     Keyword("zbl", "unsupported", "float", (1, 1), 0, 4, None, "screened nuclear repulsion"),
-    Keyword("use_typewise_cutoff", "unsupported", "float", (0, 2), 0, None, None, "cutoffs from covalent radii"),
-    Keyword("use_typewise_cutoff_zbl", "unsupported", "float", (0, 1), 0, None, None, "nuclear cutoffs from covalent radii"),
+    Keyword("use_typewise_cutoff", "unsupported", "float", (0, 2), 0, None, None, "cutoffs by radius"),
+    Keyword("use_typewise_cutoff_zbl", "unsupported", "float", (0, 1), 0, None, None, "cutoffs by radius"),
     Keyword("charge_mode", "unsupported", "int", (1, 2), 0, 2, (0,), "models with charges"),
     Keyword("has_charge", "unsupported", "int", (1, 2), 0, 2, (0,), "old name of charge_mode"),
     Keyword("vdw", "unsupported", "int", (1, 1), 0, 1, (0,), "models with dispersion"),
@@ -83,7 +86,7 @@ KEYWORDS: dict[str, Keyword] = _table(
     Keyword("fine_tune", "unsupported", "word", (2, 3), None, None, None, "start from a foundation model"),
     Keyword("import_q_scaler", "unsupported", "int", (1, 1), 0, 1, (0,), "descriptor scaling from nep.txt"),
     Keyword("q_scaler", "unsupported", "int", (1, 1), 0, 1, (0,), "old name of import_q_scaler"),
-    Keyword("output_descriptor", "unsupported", "int", (1, 1), 0, 2, (0,), "descriptors written in prediction mode"),
+    Keyword("output_descriptor", "unsupported", "int", (1, 1), 0, 2, (0,), "descriptors in prediction mode"),
 )
 # fmt: on
 """All keywords of GPUMD 3 to 5; ranges are the widest that any version allows."""
@@ -98,7 +101,8 @@ def find_keyword(name: str) -> Keyword:
     if name in KEYWORDS:
         return KEYWORDS[name]
     near = get_close_matches(name.lower(), KEYWORDS, n=1)
-    raise InputError(f"`{name}` is not a keyword of nep.in" + (f"; did you mean `{near[0]}`?" if near else ""))
+    hint = f"; did you mean `{near[0]}`?" if near else ""
+    raise InputError(f"`{name}` is not a keyword of nep.in{hint}")
 
 
 def convert(keyword: Keyword, tokens: Sequence[str]) -> tuple[Value, ...]:
@@ -107,13 +111,14 @@ def convert(keyword: Keyword, tokens: Sequence[str]) -> tuple[Value, ...]:
     Raises
     ------
     InputError
-        If their number, kind or range is wrong, or if neptuner does not support the keyword with these values.
+        If their number, kind or range is wrong, or the keyword is not supported with these values.
     """
     _check_count(keyword, tokens)
     values = tuple(_convert_one(keyword, token) for token in tokens)
     if keyword.status == "unsupported" and not _is_default(keyword, values):
         written = " ".join([keyword.name, *tokens])
-        raise InputError(f"`{written}` is valid in GPUMD but not supported here ({keyword.doc}); delete the line")
+        reason = f"not supported here ({keyword.doc})"
+        raise InputError(f"`{written}` is valid in GPUMD but {reason}; delete the line")
     return values
 
 
@@ -134,7 +139,8 @@ def _convert_one(keyword: Keyword, token: str) -> Value:
     if keyword.kind == "word":
         return token
     value = _integer(keyword, token) if keyword.kind == "int" else _real(keyword, token)
-    if (keyword.low is not None and value < keyword.low) or (keyword.high is not None and value > keyword.high):
+    too_low = keyword.low is not None and value < keyword.low
+    if too_low or (keyword.high is not None and value > keyword.high):
         raise InputError(f"`{keyword.name}` has the value {token}, expected {_range(keyword)}")
     return value
 
@@ -143,9 +149,7 @@ def _integer(keyword: Keyword, token: str) -> int:
     if _PLAIN_INTEGER.fullmatch(token):
         return int(token)
     if _INTEGER.fullmatch(token):
-        raise InputError(
-            f"`{keyword.name}` has the value {token}, which GPUMD reads as octal; write it without leading zeros"
-        )
+        raise InputError(f"`{keyword.name}` has the value {token}, which GPUMD reads as octal; drop the leading zeros")
     raise InputError(f"`{keyword.name}` has the value {token}, expected a whole number such as 50")
 
 
@@ -163,8 +167,3 @@ def _range(keyword: Keyword) -> str:
 
 def _is_default(keyword: Keyword, values: Sequence[Value]) -> bool:
     return keyword.default is not None and tuple(values[: len(keyword.default)]) == keyword.default
-
-
-def fields(values: Mapping[str, tuple[Value, ...]], names: Sequence[str]) -> dict[str, Value]:
-    """The single value of each of these keywords that is present."""
-    return {name: values[name][0] for name in names if name in values}

@@ -30,8 +30,7 @@ def open_text(path: str | Path) -> Iterator[TextIO]:
         raise InputError("may not be read; check its permissions", path=path) from None
     except UnicodeDecodeError as error:
         raise InputError(
-            f"is not UTF-8 text (byte {error.object[error.start]:#04x}); convert it, or check that it is not a "
-            "binary or compressed file",
+            f"is not UTF-8 text (byte {error.object[error.start]:#04x}); is it binary or compressed?",
             path=path,
         ) from None
 

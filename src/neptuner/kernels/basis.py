@@ -58,9 +58,7 @@ def harmonic_norms(l_max: int) -> NDArray[np.float64]:
     for degree in range(l_max + 1):
         for m in range(degree + 1):
             both = 2.0 if m else 1.0
-            norms[degree, m] = sqrt(
-                both * (2 * degree + 1) / (4 * pi) * factorial(degree - m) / factorial(degree + m)
-            )
+            norms[degree, m] = sqrt(both * (2 * degree + 1) / (4 * pi) * factorial(degree - m) / factorial(degree + m))
     return norms
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 
@@ -40,10 +40,11 @@ def cache_folder() -> str:
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a serial kernel that releases the GIL; sums may be reassociated, so inputs must be finite."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = before or cache_folder()
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = before or cache_folder()
     try:
         compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST_MATH)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
     return cast("Callable[P, R]", compiled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def prepare(
     run_all(
         [
             partial(density_sweep, geometry, low, high, densities)
-            for low, high in zip(bounds, bounds[1:], strict=False)
+            for low, high in pairwise(bounds)
             if high > low
         ],
         threads,
@@ -113,17 +114,17 @@ def make_batch(prepared: Prepared, frames: Sequence[int] | Integers | None = Non
     order = np.argsort(geometry.types[atoms], kind="stable")
     blocks = _blocks(geometry.types[atoms[order]], prepared.settings.n_types)
     bounds = np.linspace(0, len(blocks), min(CHUNKS, len(blocks)) + 1).astype(int)
-    chunks = tuple(blocks[low:high] for low, high in zip(bounds, bounds[1:], strict=False))
+    chunks = tuple(blocks[low:high] for low, high in pairwise(bounds))
     return Batch(chosen, start, atoms[order], -offsets[order], chunks)
 
 
 def _blocks(sorted_types: NDArray[np.int32], n_types: int) -> Integers:
     ends = np.searchsorted(sorted_types, np.arange(n_types + 1))
     rows = []
-    for t, (low, high) in enumerate(zip(ends, ends[1:], strict=False)):
+    for t, (low, high) in enumerate(pairwise(ends)):
         pieces = -(-(high - low) // BLOCK)
         cuts = np.linspace(low, high, pieces + 1).astype(np.int64) if pieces else np.array([low])
-        rows += [(begin, end, t) for begin, end in zip(cuts, cuts[1:], strict=False)]
+        rows += [(begin, end, t) for begin, end in pairwise(cuts)]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
@@ -240,9 +241,7 @@ def descriptors(prepared: Prepared, nep: NEP) -> Array:
         part[: functions[0]] = weights.c_radial[a] @ prepared.densities.radial[mine].T
         A = np.einsum("nr,irm->nim", weights.c_angular[a], prepared.densities.angular[mine], optimize=True)
         flat = np.ascontiguousarray(A.reshape(functions[1], -1))
-        invariants(
-            flat, len(mine), terms.l_max, terms.monomials, terms.factors, terms.five_body, functions[0], part
-        )
+        invariants(flat, len(mine), terms.l_max, terms.monomials, terms.factors, terms.five_body, functions[0], part)
         q[:, mine] = part
     return q.T
 

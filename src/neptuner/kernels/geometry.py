@@ -94,7 +94,12 @@ def _all_pairs(frames: Sequence[Frame], frame_start: Integers, cutoff: float) ->
 
 
 def _pair_list(
-    i: Integers, j: Integers, vectors: Array, types: NDArray[np.int32], cutoffs: Array, dtype: type[np.floating]
+    i: Integers,
+    j: Integers,
+    vectors: Array,
+    types: NDArray[np.int32],
+    cutoffs: Array,
+    dtype: type[np.floating],
 ) -> PairList:
     distances = np.linalg.norm(vectors, axis=1)
     pair_cutoff = cutoffs[types[i], types[j]]

@@ -36,7 +36,14 @@ def invariant_terms(settings: Settings, dtype: type[np.floating]) -> tuple[Integ
 
 @kernel
 def invariants(
-    A: Array, atoms: int, l_max: int, monomials: Integers, factors: Array, five_body: int, first: int, q: Array
+    A: Array,
+    atoms: int,
+    l_max: int,
+    monomials: Integers,
+    factors: Array,
+    five_body: int,
+    first: int,
+    q: Array,
 ) -> None:
     """Fill the angular rows of ``q`` from A."""
     real, n_lm = A.dtype.type, l_max * (l_max + 2)

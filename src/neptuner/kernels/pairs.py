@@ -6,12 +6,15 @@ Arrays of one block of atoms hold the atom in an inner index: ``D[tk, i]`` and `
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.compile import kernel
 
 Array = NDArray[np.floating]
+Number: TypeAlias = "np.floating[Any]"
 Integers = NDArray[np.int64]
 
 
@@ -146,7 +149,7 @@ def angular_forces(
 
 
 @kernel
-def _add(forces: Array, atom: int, x: float, y: float, z: float) -> None:
+def _add(forces: Array, atom: int, x: Number, y: Number, z: Number) -> None:
     forces[atom, 0] += x
     forces[atom, 1] += y
     forces[atom, 2] += z
@@ -154,7 +157,7 @@ def _add(forces: Array, atom: int, x: float, y: float, z: float) -> None:
 
 @kernel
 def _add_virial(
-    virial: Array, atom: int, xx: float, yy: float, zz: float, xy: float, yz: float, zx: float
+    virial: Array, atom: int, xx: Number, yy: Number, zz: Number, xy: Number, yz: Number, zx: Number
 ) -> None:
     virial[atom, 0] += xx
     virial[atom, 1] += yy
@@ -196,9 +199,7 @@ def radial_transpose(start: Integers, vector: Array, df: Array, tangents: Array,
     last = start[start.shape[0] - 1]
     for q in range(first, last):
         p = q - first
-        tangents[0, p] = (
-            tangents[0, p] * vector[0, q] + tangents[1, p] * vector[1, q] + tangents[2, p] * vector[2, q]
-        )
+        tangents[0, p] = tangents[0, p] * vector[0, q] + tangents[1, p] * vector[1, q] + tangents[2, p] * vector[2, q]
     for t in range(start.shape[0] - 1):
         for k in range(size):
             total = df.dtype.type(0.0)

@@ -208,9 +208,7 @@ def energy_sweep(
             energies[atom + shift] = U[i] - weights.bias[a]
             row = radial.start[atom]
             radial_basis(radial.radial[:, row[0] : row[-1]], f, df)
-            radial_forces(
-                row, radial.neighbor, radial.vector, df, g.R, i, line, atom + shift, shift, forces, virial
-            )
+            radial_forces(row, radial.neighbor, radial.vector, df, g.R, i, line, atom + shift, shift, forces, virial)
             row = angular.start[atom]
             radial_basis(angular.radial[:, row[0] : row[-1]], fa, dfa)
             angular_forces(
@@ -251,14 +249,19 @@ def _tangent_of_block(
         atom, shift = atoms[begin + i], shifts[begin + i]
         row = radial.start[atom]
         radial_basis(radial.radial[:, row[0] : row[-1]], f, df)
-        pair_tangents(
-            row, radial.neighbor, radial.vector, atom + shift, shift, force_tangent, virial_tangent, tangents
-        )
+        pair_tangents(row, radial.neighbor, radial.vector, atom + shift, shift, force_tangent, virial_tangent, tangents)
         radial_transpose(row, radial.vector, df, tangents, dv.R, i)
         row = angular.start[atom]
         radial_basis(angular.radial[:, row[0] : row[-1]], fa, dfa)
         pair_tangents(
-            row, angular.neighbor, angular.vector, atom + shift, shift, force_tangent, virial_tangent, tangents
+            row,
+            angular.neighbor,
+            angular.vector,
+            atom + shift,
+            shift,
+            force_tangent,
+            virial_tangent,
+            tangents,
         )
         angular_transpose(row, angular.vector, fa, dfa, geometry.harmonics, tangents, scratch, dv.B, i)
 
@@ -321,15 +324,22 @@ def gradient_sweep(
 
 @kernel
 def _tangent(
-    weights: Weights, terms: Terms, a: int, net: int, m: int, n_lm: int, v: Dense, dv: Dense, dz1: Array, dz2: Array
+    weights: Weights,
+    terms: Terms,
+    a: int,
+    net: int,
+    m: int,
+    n_lm: int,
+    v: Dense,
+    dv: Dense,
+    dz1: Array,
+    dz2: Array,
 ) -> None:
     """Push the tangent of the densities forward to the last hidden layer."""
     n_radial = weights.c_radial.shape[1]
     contract(weights.c_radial[a], dv.R, m, dv.q[:n_radial])
     contract(weights.c_angular[a], dv.B, m * n_lm, dv.A)
-    invariants_tangent(
-        v.A, dv.A, m, terms.l_max, terms.monomials, terms.factors, terms.five_body, n_radial, v.q, dv.q
-    )
+    invariants_tangent(v.A, dv.A, m, terms.l_max, terms.monomials, terms.factors, terms.five_body, n_radial, v.q, dv.q)
     _scale(dv.q, weights.q_scaler, m, dv.x)
     layer_tangent(weights.W0[net], v.h1, dv.x, m, dz1, dv.h1)
     if weights.W1.shape[1]:
@@ -387,7 +397,16 @@ def _reverse_networks(
 
 @kernel
 def _reverse_coefficients(
-    terms: Terms, a: int, m: int, n_lm: int, n_radial: int, v: Dense, dv: Dense, bar: Dense, dbar: Dense, gradient: Weights
+    terms: Terms,
+    a: int,
+    m: int,
+    n_lm: int,
+    n_radial: int,
+    v: Dense,
+    dv: Dense,
+    bar: Dense,
+    dbar: Dense,
+    gradient: Weights,
 ) -> None:
     """Reverse value and tangent from the descriptors to the expansion coefficients."""
     accumulate(bar.q[:n_radial], v.R, m, gradient.c_radial[a])

@@ -46,10 +46,15 @@ def weights_of(nep: NEP, dtype: type[np.floating]) -> Weights:
     if parameters.type_bias is not None:
         bias += parameters.type_bias
     dense = (first.weight, first.bias, second_weight, second_bias, parameters.output)
+    W0, b0, W1, b1, w = (np.ascontiguousarray(array, dtype) for array in dense)
     return Weights(
         _by_centre(parameters.c_radial, dtype),
         _by_centre(parameters.c_angular, dtype),
-        *(np.ascontiguousarray(array, dtype) for array in dense),
+        W0,
+        b0,
+        W1,
+        b1,
+        w,
         bias,
         np.ascontiguousarray(nep.q_scaler, dtype),
     )
@@ -62,12 +67,12 @@ def _by_centre(c: Array, dtype: type[np.floating]) -> Array:
 
 def zero_gradient(weights: Weights) -> Weights:
     """Make arrays of the same shapes to sum a gradient in."""
-    return Weights(*(np.zeros_like(array) for array in weights))
+    return Weights._make(np.zeros_like(array) for array in weights)
 
 
 def flatten_gradient(settings: Settings, parts: list[Weights]) -> NDArray[np.float64]:
     """Sum partial gradients in their order and put them in the order of ``nep.txt``, ``(parameter_count,)``."""
-    total = Weights(*(np.sum(arrays, axis=0, dtype=np.float64) for arrays in zip(*parts, strict=True)))
+    total = Weights._make(np.sum(arrays, axis=0, dtype=np.float64) for arrays in zip(*parts, strict=True))
     flat = np.zeros(parameter_count(settings))
     views = unpack(settings, flat)
     for view, gradient in ((views.c_radial, total.c_radial), (views.c_angular, total.c_angular)):

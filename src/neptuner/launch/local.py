@@ -46,9 +46,7 @@ class LocalLauncher:
 
     def poll(self) -> list[Finished]:
         """Jobs that ended since the last call, each reported once."""
-        ended = [
-            (job, code) for job, process in self._running.values() if (code := process.poll()) is not None
-        ]
+        ended = [(job, code) for job, process in self._running.values() if (code := process.poll()) is not None]
         for job, _ in ended:
             del self._running[job.name]
         return [Finished(job, code, last_line(job)) for job, code in ended]

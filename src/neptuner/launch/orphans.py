@@ -60,9 +60,7 @@ def _from_proc() -> Iterator[tuple[int, str]]:
 def _from_ps() -> Iterator[tuple[int, str]]:
     """Where there is no /proc, as on macOS."""
     try:
-        listing = subprocess.run(
-            ["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=True
-        )
+        listing = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return
     for row in listing.stdout.splitlines():

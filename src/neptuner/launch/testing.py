@@ -39,9 +39,7 @@ class LauncherSuite:
     def test_failure_carries_last_line(self, tmp_path: Path) -> None:
         """The reason of a failure is the last line printed."""
         launcher = self.make(1)
-        launcher.submit(
-            _python(tmp_path, "import sys; print('working'); sys.exit('nep.in, line 3: no such keyword')")
-        )
+        launcher.submit(_python(tmp_path, "import sys; print('working'); sys.exit('nep.in, line 3: no such keyword')"))
         (finished,) = wait(launcher)
         assert finished.failed and finished.exit_code == 1
         assert finished.reason == "nep.in, line 3: no such keyword"
@@ -85,9 +83,7 @@ class LauncherSuite:
         beat = tmp_path / "beat"
         write = f"pathlib.Path({str(beat)!r}).write_text(str(time.time()))"
         child = f"import time, pathlib\nwhile True: {write}; time.sleep(0.01)"
-        launcher.submit(
-            _python(tmp_path, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
-        )
+        launcher.submit(_python(tmp_path, f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"))
         until(beat.exists)
         (finished,) = launcher.cancel()
         assert finished.failed and launcher.free == 1

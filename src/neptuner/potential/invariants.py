@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import lru_cache
+from functools import cache
 from itertools import product
 from math import factorial, sqrt
 
@@ -18,7 +18,7 @@ FIVE_BODY_FACTOR = 7.0 / 15.0
 """q1111 in units of the square of the l = 1 three-body invariant."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def wigner_3j(a: int, b: int, c: int, ma: int, mb: int, mc: int) -> float:
     """Evaluate the Wigner 3j symbol by Racah's formula."""
     if ma + mb + mc or not abs(a - b) <= c <= a + b or abs(ma) > a or abs(mb) > b or abs(mc) > c:

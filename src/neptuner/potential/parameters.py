@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class Parameters:
 def network_size(settings: Settings) -> int:
     """Count the numbers of one network in ``nep.txt``."""
     widths = (settings.dim, *settings.neuron)
-    hidden = sum((inputs + 1) * outputs for inputs, outputs in zip(widths, widths[1:], strict=False))
+    hidden = sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
     return hidden + widths[-1] + (settings.version == 5)
 
 

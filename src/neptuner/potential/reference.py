@@ -45,8 +45,8 @@ class Evaluation:
     @property
     def virial(self) -> Floats:
         """Total virial, ``(6,)`` in eV: xx yy zz xy yz zx."""
-        total = self.virials.sum(axis=0)
-        return total[[0, 1, 2, 0, 1, 2], [0, 1, 2, 1, 2, 0]]
+        total: Floats = self.virials.sum(axis=0)
+        return np.array([total[0, 0], total[1, 1], total[2, 2], total[0, 1], total[1, 2], total[2, 0]])
 
 
 def evaluate(nep: NEP, frame: Frame) -> Evaluation:
@@ -91,7 +91,12 @@ class _Pairs:
         self.i, self.j, self.vectors = all_pairs(frame, float(cutoffs.max()))
         distances = np.linalg.norm(self.vectors, axis=1)
         near = distances < cutoffs[types[self.i], types[self.j]]
-        self.i, self.j, self.vectors, self.distances = self.i[near], self.j[near], self.vectors[near], distances[near]
+        self.i, self.j, self.vectors, self.distances = (
+            self.i[near],
+            self.j[near],
+            self.vectors[near],
+            distances[near],
+        )
         self.units = self.vectors / self.distances[:, None]
         self.types = types[self.i], types[self.j]
         self.cutoffs = cutoffs[self.types]

@@ -33,7 +33,13 @@ class Settings:
     def from_nep_in(cls, nep_in: NepIn) -> Settings:
         """Take the settings from a parsed ``nep.in``."""
         return cls(
-            nep_in.type, nep_in.version, nep_in.cutoff, nep_in.n_max, nep_in.basis_size, nep_in.l_max, nep_in.neuron
+            nep_in.type,
+            nep_in.version,
+            nep_in.cutoff,
+            nep_in.n_max,
+            nep_in.basis_size,
+            nep_in.l_max,
+            nep_in.neuron,
         )
 
     @classmethod
@@ -94,4 +100,5 @@ class Settings:
         """Cutoffs of species pairs in angstrom, ``(2, n_types, n_types)``: the mean of the two species' values."""
         per_type = np.array(self.cutoff, dtype=float).reshape(-1, 2)
         per_type = np.broadcast_to(per_type, (self.n_types, 2)).T
-        return 0.5 * (per_type[:, :, None] + per_type[:, None, :])
+        means: NDArray[np.float64] = 0.5 * (per_type[:, :, None] + per_type[:, None, :])
+        return means

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
 
 from neptuner.report.data import Configuration, Results
 from neptuner.report.style import (
@@ -20,6 +20,7 @@ from neptuner.report.style import (
     MARKERS,
     new_figure,
     plain_ticks,
+    settle,
     shown,
     styled,
     unit_of,
@@ -62,7 +63,7 @@ def pareto_front(points: Sequence[Point]) -> list[Point]:
 @styled
 def cost_against_accuracy(points: Sequence[Point], split: str, rows: int) -> Figure:
     """Draw force loss against training time, a marker a configuration, and the Pareto front."""
-    figure = new_figure(8.6, 4.6)
+    figure = new_figure(9.6, 5.0)
     axes = figure.subplots()
     front = pareto_front(points)
     axes.plot(
@@ -72,8 +73,9 @@ def cost_against_accuracy(points: Sequence[Point], split: str, rows: int) -> Fig
     for group, (color, marker) in _looks(points).items():
         chosen = [p for p in points if p.group == group]
         axes.scatter(
-            [p.seconds for p in chosen], [p.loss for p in chosen], s=70 if chosen[0].main else 38,
-            color=color, marker=marker, edgecolors="white", linewidths=0.6, label=group, zorder=3,
+            [p.seconds for p in chosen], [p.loss for p in chosen],
+            s=_SIZES.get(marker, 70) if chosen[0].main else 38, color=color, marker=marker,
+            edgecolors="white", linewidths=0.6, label=group, zorder=3,
         )  # fmt: skip
     _scale(axes, points)
     axes.set_xlabel("training time of a run (s)")
@@ -92,6 +94,10 @@ def _point(configuration: Configuration, loss: float) -> Point:
         label=(configuration.value or "") if swept else configuration.name,
         main=not swept,
     )
+
+
+_SIZES = {"*": 150}
+"""Stars look smaller than they are."""
 
 
 def _looks(points: Sequence[Point]) -> dict[str, tuple[str, str]]:
@@ -120,8 +126,7 @@ def _scale(axes: Axes, points: Sequence[Point]) -> None:
 
 def _place_labels(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
     """Put each label at the first of eight places that is free; a label with no free place is left out."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    settle(figure)
     markers = [_around(axes.transData.transform((p.seconds, p.loss)), 5.0 * figure.dpi / 100) for p in points]
     frame = axes.get_window_extent()
     taken: list[Bbox] = []
@@ -132,7 +137,7 @@ def _place_labels(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
                 point.label, (point.seconds, point.loss), (dx, dy), textcoords="offset points", ha=ha, va=va,
                 size=8.5, color="#1f2937", weight="bold" if point.main else "normal", zorder=4,
             )  # fmt: skip
-            box = _box(label, canvas)
+            box = label.get_window_extent().padded(1.0)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
             if inside and not any(box.overlaps(other) for other in others):
                 taken.append(box)
@@ -152,10 +157,6 @@ _OFFSETS = (
 )
 
 
-def _box(label: Annotation, canvas: FigureCanvasAgg) -> Bbox:
-    return label.get_window_extent(canvas.get_renderer()).padded(1.0)
-
-
-def _around(centre: tuple[float, float], radius: float) -> Bbox:
-    x, y = centre
+def _around(centre: NDArray[np.float64], radius: float) -> Bbox:
+    x, y = centre.tolist()
     return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)

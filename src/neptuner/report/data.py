@@ -152,16 +152,26 @@ class Results:
     md: Any
 
     @property
+    def slots(self) -> tuple[tuple[str, Configuration | None], ...]:
+        """The names of the four models a study compares, with what there is of each."""
+        return (
+            ("baseline", self.baseline),
+            ("combined", self.combined),
+            ("baseline-extended", self.baseline_extended),
+            ("combined-extended", self.combined_extended),
+        )
+
+    @property
     def phases(self) -> tuple[Configuration, ...]:
-        """Return the finished ones of baseline, combined, baseline-extended and combined-extended."""
-        found = (self.baseline, self.combined, self.baseline_extended, self.combined_extended)
-        return tuple(c for c in found if c is not None and c.done)
+        """The finished ones of baseline, combined, baseline-extended and combined-extended."""
+        return tuple(c for _, c in self.slots if c is not None and c.done)
 
     @property
     def configurations(self) -> tuple[Configuration, ...]:
-        """Return every configuration with a finished run, in the order of the phases."""
+        """Every configuration with a finished run, in the order of the phases."""
         swept = tuple(c for p in self.sweep for c in p.values if c.done)
-        return self.phases[:1] + swept + self.phases[1:] if self.has_baseline else swept + self.phases
+        first = int(self.has_baseline)
+        return self.phases[:first] + swept + self.phases[first:]
 
     @property
     def has_baseline(self) -> bool:
@@ -169,8 +179,19 @@ class Results:
         return self.baseline is not None and self.baseline.done
 
     @property
+    def nothing_won(self) -> bool:
+        """Whether the sweep is over and no value beat the baseline."""
+        swept = self.has_baseline and bool(self.sweep) and all(p.gain is not None for p in self.sweep)
+        return swept and not any(p.chosen for p in self.sweep)
+
+    @property
+    def extends(self) -> bool:
+        """Whether longer trainings are part of the study."""
+        return self.steps_factor is None or self.steps_factor > 1
+
+    @property
     def final(self) -> Configuration | None:
-        """Return the model of the last phase reached: combined-extended, else combined, else None."""
+        """The model of the last phase reached: combined-extended, else combined, else None."""
         return next((c for c in (self.combined_extended, self.combined) if c is not None and c.done), None)
 
     @property
@@ -200,8 +221,8 @@ def load_results(study_dir: Path) -> Results:
     raw = _read_object(path)
     if raw.get("schema") != SCHEMA:
         raise InputError(
-            f"schema is {raw.get('schema')!r}, expected {SCHEMA}; make the report with the version of neptuner "
-            f"that wrote the file ({raw.get('neptuner', 'unknown')})",
+            f"schema is {raw.get('schema')!r}, expected {SCHEMA}; make the report with the version of "
+            f"neptuner that wrote the file ({raw.get('neptuner', 'unknown')})",
             path=path,
         )
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
@@ -28,11 +30,12 @@ from neptuner.report.trials import BLOCKS, Array, Curve, Parity
 
 @styled
 def baseline_curves(curves: Mapping[Key, Curve]) -> Figure:
-    """Draw train and test losses of the baseline against the steps, a panel a quantity."""
+    """Draw train and test losses of the baseline (validation without a test set), a panel a quantity."""
     present = [q for q in QUANTITIES if any(key[0] == q for key in curves)]
+    other = "test" if any(key[1] == "test" for key in curves) else "validation"
     figure = new_figure(3.3 * len(present), 3.1)
     for axes, quantity in zip(figure.subplots(1, len(present), squeeze=False)[0], present, strict=True):
-        for split in ("train", "test"):
+        for split in ("train", other):
             if (quantity, split) in curves:
                 _draw_curve(axes, curves[quantity, split], quantity, SPLIT_COLORS[split], split)
         _loss_axes(axes, f"{quantity} RMSE ({unit_of(quantity)})")
@@ -53,18 +56,20 @@ def gain_bars(parameter: Parameter, results: Results) -> Figure:
         _bars(axes, values, results, split, (place - (len(splits) - 1) / 2) * 0.26)
     axes.axhline(0, color=BASELINE, linewidth=0.9)
     axes.set_xticks(range(len(values)), [c.value or c.name for c in values])
-    axes.set_xlim(-0.6, len(values) - 0.4)
+    middle, half = (len(values) - 1) / 2, max(len(values), 3) / 2 + 0.1
+    axes.set_xlim(middle - half, middle + half)
     axes.grid(axis="x", visible=False)
     axes.set_xlabel(f"{parameter.name} (baseline: {parameter.baseline_value})")
     axes.set_ylabel(f"reduction of {results.metric}\nloss, {results.strategy.upper()} (%)")
-    figure.legend(*_unique_handles(axes), loc="outside upper left", ncols=4, handlelength=1.2, columnspacing=1.2)
+    handles, labels = _unique_handles(axes)
+    figure.legend(handles, labels, loc="outside upper left", ncols=4, handlelength=1.2, columnspacing=1.2)
     return figure
 
 
 @styled
 def phase_curves(curves: Sequence[tuple[Configuration, Curve]], split: str) -> Figure:
-    """Draw the force loss of the baseline, the best of each sweep, combined and extended against the steps."""
-    figure = new_figure(8.6, 4.2)
+    """Draw the force loss of the baseline, the best of each sweep, combined and extended models."""
+    figure = new_figure(9.6, 4.4)
     axes = figure.subplots()
     swept = 0
     for configuration, curve in curves:
@@ -85,10 +90,11 @@ def force_parity(panels: Sequence[tuple[str, Parity]]) -> Figure:
     figure = new_figure(4.1 * len(panels) + 0.7, 4.2)
     columns = figure.subplots(1, len(panels), squeeze=False)[0]
     drawn = [_parity_panel(axes, title, parity, limit) for axes, (title, parity) in zip(columns, panels, strict=True)]
-    top = max(float(d.get_array().max()) for d in drawn)  # type: ignore[union-attr]
+    top = max(float(np.max(np.asarray(d.get_array()))) for d in drawn)
     for collection in drawn:
         collection.set_norm(LogNorm(1, max(top, 2.0)))
-    figure.colorbar(drawn[-1], ax=list(columns), label="force components in a cell", shrink=0.8, pad=0.02)
+    bar = figure.colorbar(drawn[-1], ax=list(columns), label="force components in a cell", shrink=0.8, pad=0.02)
+    plain_ticks(bar.ax, "y")
     return figure
 
 
@@ -124,16 +130,20 @@ def _phase_look(configuration: Configuration, swept: int) -> tuple[str, bool, fl
 
 
 def _draw_curve(
-    axes: Axes, curve: Curve, quantity: str, color: str, label: str, linestyle: str = "-", linewidth: float = 1.6
+    axes: Axes,
+    curve: Curve,
+    quantity: str,
+    color: str,
+    label: str,
+    linestyle: str = "-",
+    linewidth: float = 1.6,
 ) -> None:
     """Draw the mean over replicates and, where they differ, a band from the lowest to the highest."""
     mean, low, high = (shown(quantity, 1.0) * part for part in (curve.mean, curve.low, curve.high))
     if np.any(high > low):
         axes.fill_between(curve.steps, low, high, color=color, alpha=0.18, linewidth=0)
     marker = "o" if len(curve.steps) == 1 else ""
-    axes.plot(
-        curve.steps, mean, color=color, label=label, linestyle=linestyle, linewidth=linewidth, marker=marker
-    )
+    axes.plot(curve.steps, mean, color=color, label=label, linestyle=linestyle, linewidth=linewidth, marker=marker)
 
 
 def _loss_axes(axes: Axes, label: str) -> None:
@@ -171,14 +181,14 @@ def _bars(axes: Axes, values: Sequence[Configuration], results: Results, split: 
             axes.errorbar(place + shift, gain, sd, color=BASELINE, capsize=2.5, linewidth=0.9, capthick=0.9)
 
 
-def _unique_handles(axes: Axes) -> tuple[list[object], list[str]]:
+def _unique_handles(axes: Axes) -> tuple[list[Artist], list[str]]:
     handles, labels = axes.get_legend_handles_labels()
     first = {label: handle for handle, label in zip(reversed(handles), reversed(labels), strict=True)}
     order = [label for label in (*SPLITS, "noise floor") if label in first]
     return [first[label] for label in order], order
 
 
-def _parity_panel(axes: Axes, title: str, parity: Parity, limit: float):  # type: ignore[no-untyped-def]
+def _parity_panel(axes: Axes, title: str, parity: Parity, limit: float) -> PolyCollection:
     """Draw one panel; density as hexagons, because a hundred thousand dots hide their own number."""
     axes.plot([-limit, limit], [-limit, limit], color=FAINT, linewidth=0.9, zorder=1)
     cells = axes.hexbin(
@@ -190,7 +200,11 @@ def _parity_panel(axes: Axes, title: str, parity: Parity, limit: float):  # type
     axes.set_xlabel(f"reference force ({unit_of('force')})")
     axes.set_ylabel(f"predicted force ({unit_of('force')})")
     axes.text(
-        0.04, 0.96, f"{parity.split} RMSE {parity.rmse:.4f} {unit_of('force')}", transform=axes.transAxes, va="top"
+        0.04,
+        0.96,
+        f"{parity.split} RMSE {parity.rmse:.4f} {unit_of('force')}",
+        transform=axes.transAxes,
+        va="top",
     )
     return cells
 
@@ -210,4 +224,12 @@ def _weight_panel(axes: Axes, models: Sequence[tuple[str, Array]]) -> None:
     plain_ticks(axes, "y")
     beyond = int((sizes > limit).sum())
     if beyond:
-        axes.text(0.98, 0.97, f"{beyond} beyond ±{limit:.2g}", transform=axes.transAxes, ha="right", va="top", size=8.5)
+        axes.text(
+            0.98,
+            0.97,
+            f"{beyond} beyond ±{limit:.2g}",
+            transform=axes.transAxes,
+            ha="right",
+            va="top",
+            size=8.5,
+        )

@@ -20,7 +20,7 @@ def noise_floor(results: Results, configuration: Configuration | None, split: st
 
 
 def row_scatter(results: Results, configuration: Configuration | None, split: str) -> float | None:
-    """Return the standard deviation of the last rows within a run in per cent, averaged over its replicates."""
+    """Return the standard deviation of the last rows of a run in per cent, averaged over replicates."""
     if configuration is None:
         return None
     runs = (results.run(identifier) for identifier in configuration.runs)

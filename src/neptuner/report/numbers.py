@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from neptuner.report.style import UNITS
 
-NOTHING = "–"
+NOTHING = "\u2013"
+MINUS = "\u2212"
 _DECIMALS = {"energy": 2, "force": 4, "virial": 2}
 
 
@@ -24,7 +25,14 @@ def percent(value: float | None, sd: float | None = None, *, sign: bool = True) 
     # Rounding must not leave a signed zero.
     body = body.lstrip("+-") if float(body) == 0 else body
     spread = f" ± {sd:.{decimals}f}" if sd is not None else ""
-    return f"{body}{spread} %".replace("-", "−")
+    return f"{body}{spread} %".replace("-", MINUS)
+
+
+def spread(value: float | None) -> str:
+    """Write a noise in per cent to two figures, since a tenth of a per cent can be all of it."""
+    if value is None:
+        return NOTHING
+    return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
 
 
 def count(value: float | None) -> str:
@@ -33,10 +41,10 @@ def count(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Write a time in seconds to three figures."""
+    """Write a time in seconds, with a decimal where it matters."""
     if value is None:
         return NOTHING
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"
 
 
 def duration(value: float) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from neptuner.files.nep_in_keywords import KEYWORDS
 from neptuner.report import numbers
 from neptuner.report.data import Configuration, Parameter, Results
 from neptuner.report.noise import noise_floor
@@ -41,32 +41,13 @@ class Table:
     note: str = ""
 
 
-KEYWORDS = {
-    "type": "number of species, then the species",
-    "version": "NEP version",
-    "cutoff": "radial and angular cutoff (Å)",
-    "n_max": "radial and angular functions, less one",
-    "basis_size": "radial and angular basis functions, less one",
-    "l_max": "angular expansion: 3-, 4- and 5-body",
-    "neuron": "neurons of the hidden layers",
-    "lambda_1": "weight of the L1 regularisation",
-    "lambda_2": "weight of the L2 regularisation",
-    "lambda_e": "weight of the energy loss",
-    "lambda_f": "weight of the force loss",
-    "lambda_v": "weight of the virial loss",
-    "lambda_shear": "extra weight of shear virials",
-    "force_delta": "force scale below which errors count fully (eV/Å)",
-    "type_weight": "weight of each species in the force loss",
-    "batch": "frames of a batch",
-    "population": "population of the evolution strategy",
-    "generation": "steps of the evolution strategy",
-    "zbl": "outer cutoff of the ZBL repulsion (Å)",
-}
-
-
 def state_of(results: Results, name: str) -> str:
     """Say in words why a configuration has no results."""
     states = {r.state for r in results.runs if r.name == name}
+    if name.startswith("combined") and results.nothing_won:
+        return "nothing to combine"
+    if name.endswith("-extended") and not (states or results.extends):
+        return "not part of this study"
     if "running" in states:
         return "running"
     if "pending" in states or not results.finished:
@@ -77,17 +58,15 @@ def state_of(results: Results, name: str) -> str:
 def chosen_table(results: Results) -> Table:
     """Tabulate what was chosen for each hyper-parameter, and by how much it gained."""
     by = f"{results.metric} loss, {results.strategy.upper()}"
+    gains = [Cell(f"{s.capitalize()} gain", by) for s in dict.fromkeys(("validation", results.judged_split))]
+    gains.append(Cell("Mean gain", "all values tried"))
     header = (
         Cell("Hyper-parameter"),
         Cell("Baseline"),
         Cell("Best tried"),
-        Cell("Validation gain", by),
-        Cell(f"{results.judged_split.capitalize()} gain", by),
-        Cell("Mean gain", "all values tried"),
+        *gains,
         Cell("Combined model takes"),
     )
-    if results.judged_split == "validation":
-        header = header[:4] + header[5:]
     rows = tuple(_chosen_row(results, p) for p in results.sweep)
     return Table(header, rows, "lll" + "r" * (len(header) - 4) + "l")
 
@@ -97,9 +76,12 @@ def sweep_table(results: Results, parameter: Parameter) -> Table:
     rows = []
     if results.baseline is not None:
         first = Cell(parameter.baseline_value, "(baseline)")
-        rows.append(_loss_row(results, first, results.baseline, best=parameter.best is not None and not parameter.chosen))
+        rows.append(
+            _loss_row(results, first, results.baseline, best=parameter.best is not None and not parameter.chosen)
+        )
     for c in parameter.values:
-        rows.append(_loss_row(results, Cell(c.value or c.name), c, best=parameter.chosen and c.name == parameter.best))
+        best = parameter.chosen and c.name == parameter.best
+        rows += [_loss_row(results, Cell(c.value or c.name), c, best=best)]
     header = (Cell(parameter.name), *_loss_header(results))
     return Table(header, tuple(rows), "l" + "r" * (len(header) - 1))
 
@@ -108,7 +90,7 @@ def phase_table(results: Results) -> Table:
     """Tabulate baseline, combined and extended models with the columns of the sweep tables."""
     header = (Cell("Model"), *_loss_header(results), Cell("Steps"))
     rows = []
-    for name, c in phase_slots(results):
+    for name, c in results.slots:
         row = _loss_row(results, Cell(name), c, best=c is not None and c is results.final, name=name)
         steps = numbers.count(c.steps) if c is not None and c.done else numbers.NOTHING
         rows.append(Row((*row.cells, Cell(steps)), row.best, row.muted))
@@ -119,7 +101,10 @@ def rmse_table(results: Results) -> Table:
     """Tabulate whole-set RMSEs of the kept models, with reductions against the baseline's."""
     split = results.judged_split
     quantities = [q for q in ("energy", "force", "virial") if any((q, split) in c.rmse for c in results.phases)]
-    header = (Cell("Model"), *(Cell(f"{q.capitalize()} RMSE", f"{unit_of(q)} (reduction)") for q in quantities))
+    header = (
+        Cell("Model"),
+        *(Cell(f"{q.capitalize()} RMSE", f"{unit_of(q)} (reduction)") for q in quantities),
+    )
     rows = tuple(
         Row((Cell(c.name), *(_rmse_cell(results, c, q, split) for q in quantities)), c is results.final)
         for c in results.phases
@@ -135,16 +120,29 @@ def setup_table(results: Results) -> Table:
     rows = []
     for keyword in keywords:
         other = changed.get(keyword, "") if changed.get(keyword) != base.get(keyword) else ""
-        cells = [Cell(keyword), Cell(base.get(keyword, numbers.NOTHING)), Cell(KEYWORDS.get(keyword, ""))]
+        cells = [Cell(keyword), Cell(base.get(keyword, numbers.NOTHING)), Cell(_meaning(keyword))]
         rows.append(Row((*cells[:2], Cell(other), cells[2]) if changed else tuple(cells), best=bool(other)))
-    header = (Cell("nep.in"), Cell("Baseline"), *([Cell("Combined, where changed")] if changed else []), Cell("Meaning"))
+    header = (
+        Cell("nep.in"),
+        Cell("Baseline"),
+        *([Cell("Combined, where changed")] if changed else []),
+        Cell("Meaning"),
+    )
     return Table(header, tuple(rows), "l" * len(header))
 
 
 def data_table(results: Results) -> Table:
     """Tabulate the data sets."""
     rows = tuple(
-        Row((Cell(d.split), Cell(numbers.count(d.frames)), Cell(numbers.count(d.atoms)), Cell(d.sha256[:16] or numbers.NOTHING), Cell(d.path)))
+        Row(
+            (
+                Cell(d.split),
+                Cell(numbers.count(d.frames)),
+                Cell(numbers.count(d.atoms)),
+                Cell(d.sha256[:16] or numbers.NOTHING),
+                Cell(d.path),
+            )
+        )
         for d in results.data
     )
     header = (Cell("Set"), Cell("Frames"), Cell("Atoms"), Cell("SHA-256", "first 16 digits"), Cell("File"))
@@ -177,14 +175,8 @@ def failed_table(results: Results) -> Table:
     return Table((Cell("Run"), Cell("What went wrong")), rows, "ll")
 
 
-def phase_slots(results: Results) -> Sequence[tuple[str, Configuration | None]]:
-    """Return the names of the four models a study compares, with what there is of each."""
-    return (
-        ("baseline", results.baseline),
-        ("combined", results.combined),
-        ("baseline-extended", results.baseline_extended),
-        ("combined-extended", results.combined_extended),
-    )
+def _meaning(keyword: str) -> str:
+    return KEYWORDS[keyword].doc if keyword in KEYWORDS else ""
 
 
 def _columns(results: Results) -> list[tuple[str, str]]:
@@ -200,9 +192,7 @@ def _loss_header(results: Results) -> tuple[Cell, ...]:
     return (*losses, Cell("Parameters"), Cell("Time", "s"))
 
 
-def _loss_row(
-    results: Results, first: Cell, configuration: Configuration | None, *, best: bool, name: str = ""
-) -> Row:
+def _loss_row(results: Results, first: Cell, configuration: Configuration | None, *, best: bool, name: str = "") -> Row:
     columns = _columns(results)
     if configuration is None or not configuration.done:
         reason = state_of(results, configuration.name if configuration is not None else name)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.errors import InputError
-from neptuner.files.loss_out import read_loss_out
-from neptuner.files.nep_txt import NepTxt, read_nep_txt
+from neptuner.files.loss_out import read_loss_out, read_validation_out
+from neptuner.files.nep_txt import NepTxt, count_descriptors, read_nep_txt
 from neptuner.files.predictions import read_predictions
 from neptuner.report.data import QUANTITIES, Configuration, Key, Results
 
@@ -51,17 +51,20 @@ def loss_curves(results: Results, configuration: Configuration) -> dict[Key, Cur
     Raises
     ------
     InputError
-        A trial directory has no readable ``loss.out``.
+        A trial directory has no readable ``loss.out``, or an unreadable ``validation.out``.
     """
-    tables = [read_loss_out(_existing(folder / "loss.out")) for folder in results.folders(configuration)]
-    if not tables:
-        raise InputError(f"no trial directory is named for {configuration.name}", path=results.folder)
+    folders = _folders(results, configuration)
+    tables = [read_loss_out(folder / "loss.out") for folder in folders]
+    steps = [t.steps.astype(float) for t in tables]
     found: dict[Key, Curve] = {}
     for quantity in QUANTITIES:
         for split in ("train", "test"):
-            columns = [np.asarray(getattr(t, f"{quantity}_{split}"), dtype=float) for t in tables]
-            if all(np.any(column > 0) for column in columns):
-                found[quantity, split] = _curve([np.asarray(t.steps, dtype=float) for t in tables], columns)
+            _add_curve(found, (quantity, split), steps, [getattr(t, f"{quantity}_{split}") for t in tables])
+    if all((folder / "validation.out").is_file() for folder in folders):
+        rows = [read_validation_out(folder / "validation.out") for folder in folders]
+        for quantity in QUANTITIES:
+            columns = [getattr(r, quantity) for r in rows]
+            _add_curve(found, (quantity, "validation"), [r.steps.astype(float) for r in rows], columns)
     return found
 
 
@@ -71,17 +74,15 @@ def force_parity(results: Results, configuration: Configuration) -> Parity:
     Raises
     ------
     InputError
-        Neither ``force_test.out`` nor ``force_train.out`` can be read.
+        The predictions cannot be read or hold no reference.
     """
-    folder = _first_folder(results, configuration)
+    folder = _folders(results, configuration)[0]
     split = "test" if (folder / "force_test.out").is_file() else "train"
-    _existing(folder / f"force_{split}.out")
     predictions = read_predictions(folder, split)
-    predicted = np.asarray(predictions.force, dtype=float).ravel()
-    reference = np.asarray(predictions.force_reference, dtype=float).ravel()
-    if predicted.size == 0:
-        raise InputError("holds no forces", path=folder / f"force_{split}.out")
-    return Parity(split, predicted, reference)
+    known = np.isfinite(predictions.force_reference)
+    if not known.any():
+        raise InputError("holds no reference forces", path=folder / f"force_{split}.out")
+    return Parity(split, predictions.force[known], predictions.force_reference[known])
 
 
 def weights(results: Results, configuration: Configuration) -> dict[str, Array]:
@@ -90,10 +91,21 @@ def weights(results: Results, configuration: Configuration) -> dict[str, Array]:
     Raises
     ------
     InputError
-        ``nep.txt`` cannot be read or is shorter than its header says.
+        ``nep.txt`` cannot be read.
     """
-    path = _existing(_first_folder(results, configuration) / "nep.txt")
-    return _split_weights(read_nep_txt(path), path)
+    return split_weights(read_nep_txt(_folders(results, configuration)[0] / "nep.txt"))
+
+
+def split_weights(model: NepTxt) -> dict[str, Array]:
+    """Return the weights of the network and the radial and angular expansion coefficients of a model."""
+    types = len(model.elements)
+    radial, angular = (types**2 * (n + 1) * (k + 1) for n, k in zip(model.n_max, model.basis_size, strict=True))
+    flexible = model.zbl is not None and not any(model.zbl[:2])
+    after = count_descriptors(model) + (10 * types * (types + 1) // 2 if flexible else 0)
+    # The one number between network and coefficients is the common output bias, an energy and no weight.
+    start = model.values.size - after - radial - angular
+    parts = np.split(model.values, [start - 1, start, start + radial, start + radial + angular])
+    return {"network": parts[0], "radial c": parts[2], "angular c": parts[3]}
 
 
 def convergence(curve: Curve) -> float | None:
@@ -110,41 +122,19 @@ def convergence(curve: Curve) -> float | None:
     return -100.0 * 1000.0 * slope / float(loss.mean())
 
 
-def _curve(steps: Sequence[Array], columns: Sequence[Array]) -> Curve:
+def _add_curve(found: dict[Key, Curve], key: Key, steps: Sequence[Array], columns: Sequence[Array]) -> None:
     """Join replicates where they have the same steps; otherwise the first stands for all."""
     same = all(np.array_equal(s, steps[0]) for s in steps)
     stack = np.stack(columns) if same else columns[0][None]
-    # A restarted run may have rows without a test pass; zeros would draw a line to the floor.
+    # Zero means missing, and would draw a line to the floor of a logarithmic axis.
     kept = np.all(stack > 0, axis=0)
-    stack = stack[:, kept]
-    return Curve(steps[0][kept], stack.mean(axis=0), stack.min(axis=0), stack.max(axis=0))
+    if kept.any():
+        stack = stack[:, kept]
+        found[key] = Curve(steps[0][kept], stack.mean(axis=0), stack.min(axis=0), stack.max(axis=0))
 
 
-def _split_weights(model: NepTxt, path: Path) -> dict[str, Array]:
-    values = np.asarray(model.values, dtype=float)
-    pairs = len(model.elements) ** 2
-    radial, angular = (pairs * (n + 1) * (k + 1) for n, k in zip(model.n_max, model.basis_size, strict=True))
-    network = values.size - _descriptor_size(model) - radial - angular - 1
-    if network <= 0:
-        raise InputError(f"holds {values.size} numbers, fewer than its header asks for", path=path)
-    start = network + 1
-    parts = values[:network], values[start : start + radial], values[start + radial : start + radial + angular]
-    return dict(zip(BLOCKS, parts, strict=True))
-
-
-def _descriptor_size(model: NepTxt) -> int:
-    order, *flags = model.l_max
-    return int(model.n_max[0] + 1 + (model.n_max[1] + 1) * (order + sum(1 for f in flags if f)))
-
-
-def _first_folder(results: Results, configuration: Configuration) -> Path:
+def _folders(results: Results, configuration: Configuration) -> list[Path]:
     folders = results.folders(configuration)
     if not folders:
-        raise InputError(f"no trial directory is named for {configuration.name}", path=results.folder)
-    return folders[0]
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError("this file is missing", path=path)
-    return path
+        raise InputError(f"names no trial directory for {configuration.name}", path=results.folder / "results.json")
+    return folders

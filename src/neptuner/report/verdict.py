@@ -8,6 +8,7 @@ from neptuner.report import numbers
 from neptuner.report.data import Configuration, Results
 from neptuner.report.noise import advantage, noise_floor, row_scatter
 from neptuner.report.style import unit_of
+from neptuner.report.tables import state_of
 
 BETTER, WORSE, SAME, OPEN = "better", "worse", "same", "open"
 
@@ -35,10 +36,12 @@ class Gain:
 
     @property
     def kind(self) -> str:
-        """``same`` within the noise floor, or within the scatter of rows where no floor is known."""
-        threshold = self.floor if self.floor is not None else self.scatter or 0.0
-        if abs(self.percent) <= threshold:
+        """``same`` within the noise floor (or the scatter of rows, without one); ``open`` while unsettled."""
+        size = abs(self.percent)
+        if size <= (self.floor if self.floor is not None else self.scatter or 0.0):
             return SAME
+        if self.floor is None or size <= (self.sd or 0.0):
+            return OPEN
         return BETTER if self.percent > 0 else WORSE
 
 
@@ -46,9 +49,9 @@ def judge(results: Results) -> Verdict:
     """Write the verdict of a study, finished or not."""
     gain = combined_gain(results)
     if gain is None:
-        return Verdict(OPEN if not _nothing_won(results) else SAME, _lead_without_combined(results), _without(results))
+        return Verdict(OPEN if not results.nothing_won else SAME, _lead_without_combined(results), _without(results))
     details = [
-        _noise_sentence(results, gain),
+        _noise_sentence(gain),
         _choice_sentence(results),
         _extended_sentence(results),
         _side_sentence(results),
@@ -91,37 +94,35 @@ def _lead(results: Results, gain: Gain) -> str:
     return f"No difference beyond the noise. {sentence}" if gain.kind == SAME else sentence
 
 
-def _noise_sentence(results: Results, gain: Gain) -> str:
+def _noise_sentence(gain: Gain) -> str:
     scatter = (
-        f"the rows it is taken over scatter by {numbers.percent(gain.scatter, sign=False)} within a run"
+        f"the rows it is taken over scatter by {numbers.spread(gain.scatter)} within a run"
         if gain.scatter is not None
         else ""
     )
     if gain.floor is None:
         tail = f" ({scatter})" if scatter else ""
         return (
-            f"The noise is unknown: with one replicate nobody can tell this gain from the luck of a seed{tail}. "
-            "Repeat with replicates = 3 or more before relying on it."
+            f"The noise is unknown: with one replicate nobody can tell this gain from the luck of a "
+            f"seed{tail}. Repeat with replicates = 3 or more before relying on it."
         )
-    floor = numbers.percent(gain.floor, sign=False)
+    floor = numbers.spread(gain.floor)
     head = f"The noise floor, the standard deviation of the baseline's replicates, is {floor}"
     head += f"; {scatter}." if scatter else "."
     if gain.kind == SAME:
         return f"{head} The difference lies within it, so the two models count as equal."
     if gain.sd is not None and abs(gain.percent) <= gain.sd:
-        return f"{head} The difference is larger, but not larger than its own spread over replicates: not settled."
+        return f"{head} The difference is larger, but not than its own spread over replicates: not settled."
     times = abs(gain.percent) / gain.floor if gain.floor else 0.0
-    return f"{head} The difference is {times:.1f} times the floor." if times else head
+    return f"{head} The difference is {times:.{0 if times >= 10 else 1}f} times the floor." if times else head
 
 
 def _choice_sentence(results: Results) -> str:
     changes = [f"{p.name} {p.baseline_value} → {p.best_value}" for p in results.sweep if p.chosen]
     head = "Chosen on validation"
-    head += "; the test set served for this report only." if results.judged_split == "test" else "."
+    head += "; the test set had no part in it." if results.judged_split == "test" else "."
     if results.judged_split != "test":
-        head += (
-            " There is no test set: the number above is on the frames the choice was made by, and flatters the choice."
-        )
+        head += " There is no test set: the number above is on the frames that chose, and flatters the choice."
     return f"{head} The combined model takes {numbers.listing(changes)}." if changes else head
 
 
@@ -132,10 +133,14 @@ def _extended_sentence(results: Results) -> str:
     gain = advantage(results, combined, base, split)
     if gain is None:
         return ""
-    values = [numbers.loss(results.metric, c.loss_of(results.metric, split).value(results.strategy)) for c in (base, combined)]
+    values = [
+        numbers.loss(results.metric, c.loss_of(results.metric, split).value(results.strategy)) for c in (base, combined)
+    ]
     floor = noise_floor(results, base, split)
     if floor is not None and abs(gain) <= floor:
         end = "within the noise, so the combined model learns faster but does not end better"
+    elif gain > 0 and floor is None:
+        end = "so the gain is not only speed, as far as one replicate can tell"
     elif gain > 0:
         end = "so the combined model is better, not only faster"
     else:
@@ -171,17 +176,12 @@ def _cost_sentence(base: Configuration, combined: Configuration) -> str:
     return f"Cost: {numbers.listing(parts)}." if parts else ""
 
 
-def _nothing_won(results: Results) -> bool:
-    judged = all(p.gain is not None for p in results.sweep)
-    return bool(results.sweep) and results.has_baseline and judged and not any(p.chosen for p in results.sweep)
-
-
 def _lead_without_combined(results: Results) -> str:
     if not results.has_baseline:
         failed = any(r.name == "baseline" and r.state == "failed" for r in results.runs)
         reason = "every run of the baseline has failed so far" if failed else "the baseline has not been run yet"
         return f"No verdict yet: {reason}."
-    if _nothing_won(results):
+    if results.nothing_won:
         return (
             "The baseline stands: no value tried of any hyper-parameter lowers its "
             f"{loss_name(results, 'validation')}, so there is no combined model."
@@ -204,8 +204,7 @@ def _without(results: Results) -> tuple[str, ...]:
     floor = noise_floor(results, results.baseline, results.judged_split)
     if floor is not None:
         details.append(
-            "The noise floor, the standard deviation of the baseline's replicates, is "
-            f"{numbers.percent(floor, sign=False)}."
+            f"The noise floor, the standard deviation of the baseline's replicates, is {numbers.spread(floor)}."
         )
     elif results.has_baseline:
         details.append("The noise is unknown: the baseline has one replicate.")
@@ -216,13 +215,8 @@ def _without(results: Results) -> tuple[str, ...]:
 def _missing_sentence(results: Results) -> str:
     if results.finished:
         return ""
-    slots = (
-        ("baseline", results.baseline),
-        ("combined", results.combined),
-        ("baseline-extended", results.baseline_extended),
-        ("combined-extended", results.combined_extended),
-    )
-    missing = [name for name, c in slots if c is None or not c.done]
+    missing = [name for name, c in results.slots if c is None or not c.done]
+    missing = [name for name in missing if state_of(results, name) in ("running", "not run yet")]
     swept = [p.name for p in results.sweep if not all(c.done for c in p.values)]
     parts = missing + [f"part of the sweep of {name}" for name in swept]
     return f"Not run yet: {numbers.listing(parts)}." if parts else "Some runs are still to be made."

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from neptuner.errors import InputError
+
 
 class Journal:
     """Appends events; there is one writer at a time, the holder of the study's lock.
@@ -31,13 +33,19 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
 
+    def read(self) -> list[dict[str, Any]]:
+        """Events so far.
 
-def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Events so far; an incomplete last line is left out."""
-    if not path.exists():
-        return []
-    complete = path.read_bytes().rpartition(b"\n")[0]
-    return [json.loads(line) for line in complete.splitlines() if line.strip()]
+        Raises
+        ------
+        InputError
+            If the file was damaged by other hands.
+        """
+        lines = self._path.read_bytes().splitlines() if self._path.exists() else []
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise InputError(f"is damaged ({error}); delete it, finished trials are kept", path=self._path) from None
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -59,7 +59,7 @@ class Verdict:
 
 
 def tail(curve: NDArray[np.float64], last_rows: int) -> Tail:
-    """Minimum, mean and standard deviation over the last rows of a curve, or over all rows if it is shorter."""
+    """Minimum, mean and standard deviation over the last rows of a curve, or all of a shorter one."""
     rows = curve[-last_rows:]
     return Tail(float(rows.min()), float(rows.mean()), _sd(rows))
 
@@ -74,7 +74,7 @@ def spread(tails: Sequence[Tail | None]) -> Spread | None:
 
 
 def reduction(baseline: float, value: float) -> float | None:
-    """Per-cent decrease from the baseline, ``100 (baseline - value) / baseline``; None for a baseline of zero."""
+    """Per-cent decrease, ``100 (baseline - value) / baseline``; None for a baseline of zero."""
     return 100 * (baseline - value) / baseline if baseline else None
 
 
@@ -86,7 +86,7 @@ def reduction_of_tail(baseline: Spread | None, run: Tail | None) -> dict[str, fl
 
 
 def reduction_of_spread(baseline: Spread | None, value: Spread | None) -> Spread | None:
-    """Reductions of MIN and AVG in per cent, with their standard deviation over the replicates of ``value``."""
+    """Reductions of MIN and AVG in per cent, and their standard deviations over the replicates."""
     if baseline is None or value is None:
         return None
     low, mean = reduction(baseline.min, value.min), reduction(baseline.avg, value.avg)

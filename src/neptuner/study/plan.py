@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from neptuner.errors import InputError
-from neptuner.files.nep_in import NepIn, as_settings, replace_values
+from neptuner.files.nep_in import KEYWORDS, NepIn, as_settings, replace_values
 from neptuner.study.spec import StudySpec, Value
 
 SCHEMA = 1
@@ -45,12 +45,7 @@ class Parameter:
     keyword: str
     baseline_value: list[Any]
     values: tuple[Configuration, ...]
-    """What is tried; the baseline itself stands where a value equals the baseline's."""
-
-    @property
-    def tried(self) -> tuple[Configuration, ...]:
-        """Its configurations without the baseline."""
-        return tuple(c for c in self.values if c.phase != BASELINE)
+    """What is tried, each value once and the baseline's value not again."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class Plan:
     @property
     def first(self) -> tuple[Configuration, ...]:
         """Configurations of the first two phases, in the order in which they are run."""
-        return (self.baseline, *(c for parameter in self.sweep for c in parameter.tried))
+        return (self.baseline, *(c for parameter in self.sweep for c in parameter.values))
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ def combine(plan: Plan, winners: Mapping[str, Value]) -> Configuration:
 
 
 def extend(plan: Plan, configuration: Configuration) -> Configuration | None:
-    """Train a configuration longer, from scratch and with a longer schedule; None if the study has no phase 3."""
+    """Train a configuration longer, from scratch on a longer schedule; None if there is no phase 3."""
     if plan.steps_factor == 1:
         return None
     steps = round(plan.steps_factor * configuration.steps)
@@ -112,7 +107,10 @@ def extend(plan: Plan, configuration: Configuration) -> Configuration | None:
 
 
 def make_runs(
-    configuration: Configuration, seeds: Sequence[int], data: Mapping[str, str | None], known: Mapping[str, str]
+    configuration: Configuration,
+    seeds: Sequence[int],
+    data: Mapping[str, str | None],
+    known: Mapping[str, str],
 ) -> tuple[Run, ...]:
     """Give the replicates of a configuration their names.
 
@@ -148,17 +146,26 @@ def run_digest(configuration: Configuration, seed: int, data: Mapping[str, str |
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def _parameter(
-    spec: StudySpec, baseline: Configuration, keyword: str, values: Sequence[Value]
-) -> Parameter:
-    if keyword == "type":
-        raise InputError("sweep.type: the elements cannot be varied; remove this key", path=spec.path)
-    configurations: list[Configuration] = []
+def _parameter(spec: StudySpec, baseline: Configuration, keyword: str, values: Sequence[Value]) -> Parameter:
+    _refuse_senseless(spec, keyword)
+    configurations = [baseline]
     for value in values:
         configuration = _variant(spec, baseline, keyword, value)
         if all(configuration.settings != other.settings for other in configurations):
             configurations.append(configuration)
-    return Parameter(keyword, baseline.settings[keyword], tuple(configurations))
+    return Parameter(keyword, baseline.settings[keyword], tuple(configurations[1:]))
+
+
+def _refuse_senseless(spec: StudySpec, keyword: str) -> None:
+    """Refuse keywords that nep.in may hold but whose values cannot be compared."""
+    reasons = {
+        "type": "the elements cannot be varied",
+        "generation": "the number of steps is study.steps for every run",
+    }
+    if keyword in KEYWORDS and KEYWORDS[keyword].status == "ignored":
+        reasons[keyword] = "it has no meaning in gradient training"
+    if keyword in reasons:
+        raise InputError(f"sweep.{keyword}: {reasons[keyword]}; remove this key", path=spec.path)
 
 
 def _variant(spec: StudySpec, baseline: Configuration, keyword: str, value: Value) -> Configuration:
@@ -166,8 +173,6 @@ def _variant(spec: StudySpec, baseline: Configuration, keyword: str, value: Valu
         nep_in = replace_values(baseline.nep_in, {keyword: list(value)})
     except InputError as error:
         raise InputError(f"sweep.{keyword} has the value {list(value)}: {error.message}", path=spec.path) from None
-    if as_settings(nep_in) == baseline.settings:
-        return replace(baseline, parameter=keyword, value=value)
     return Configuration(_name(keyword, value), "sweep", nep_in, baseline.steps, keyword, value)
 
 

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from neptuner.errors import InputError
 from neptuner.files.text import read_text
+from neptuner.study.judge import Strategy
 
 Value = tuple[int | float | str, ...]
 """Arguments of a nep.in keyword."""
@@ -35,7 +36,7 @@ class StudySpec:
     """Runs of each configuration, with seeds ``seed``, ``seed + 1``, ..."""
     metric: str
     """Loss that winners are chosen by: energy, force or virial."""
-    strategy: str
+    strategy: Strategy
     """Mean (avg) or minimum (min) over the last rows of a loss curve."""
     last_rows: int
     """Rows of a loss curve that count."""
@@ -161,7 +162,7 @@ def _shown(place: list[str]) -> str:
 
 
 def _model(table: str) -> type[_Table]:
-    return {"study": _Study, "final": _Final}[table]
+    return _Study if table == "study" else _Final
 
 
 def _expected(place: list[str]) -> str | None:
@@ -188,7 +189,8 @@ def _values(keyword: str, values: list[Any], path: Path) -> tuple[Value, ...]:
     for value, words in zip(values, listed, strict=True):
         if not words or any(isinstance(word, bool) or not isinstance(word, int | float | str) for word in words):
             raise InputError(
-                f"sweep.{keyword} has the value {_found(value)}; expected a number or a list of numbers", path=path
+                f"sweep.{keyword} has the value {_found(value)}; expected a number or a list of numbers",
+                path=path,
             )
     return tuple(tuple(words) for words in listed)
 

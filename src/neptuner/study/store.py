@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,9 +61,9 @@ class Store:
         return folder
 
     def summary(self, run: Run) -> dict[str, Any] | None:
-        """Content of the ``train.json`` that ends a training; None if there is none that belongs to this run."""
-        content = _read_json(self.directory(run) / "train.json")
-        note = _read_json(self.directory(run) / "trial.json")
+        """Content of the ``train.json`` that ends a training; None if none belongs to this run."""
+        content = read_json(self.directory(run) / "train.json")
+        note = read_json(self.directory(run) / "trial.json")
         expected = {"schema": 1, "steps": run.configuration.steps, "seed": run.seed}
         if content is None or note is None or note.get("digest") != run.digest:
             return None
@@ -72,12 +73,8 @@ class Store:
         """Write a JSON file of the study, atomically."""
         write_text(self.folder / name, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """Read a JSON file of the study; None if it is missing or damaged."""
-        return _read_json(self.folder / name)
-
     def _notes(self) -> dict[str, dict[str, Any]]:
-        notes = {folder.name: _read_json(folder / "trial.json") for folder in sorted(self.trials.iterdir())}
+        notes = {folder.name: read_json(folder / "trial.json") for folder in sorted(self.trials.iterdir())}
         return {name: note for name, note in notes.items() if note and "digest" in note and "command" in note}
 
 
@@ -96,9 +93,9 @@ def open_store(folder: Path) -> Iterator[Store]:
     except OSError as error:
         raise InputError(f"cannot be made a study directory ({error.strerror}); choose another", path=folder) from None
     with (folder / ".lock").open("a+") as lock:
-        if not _take(lock.fileno()):
+        if not _take_patiently(lock.fileno()):
             raise InputError(
-                "another neptuner is working on this study; wait for it, or stop it and run this command again",
+                "another neptuner is working on this study; wait for it, or stop it and try again",
                 path=folder,
             )
         yield Store(folder)
@@ -111,6 +108,15 @@ def is_open(folder: Path) -> bool:
             return not _take(lock.fileno(), fcntl.LOCK_SH)
     except FileNotFoundError:
         return False
+
+
+def _take_patiently(descriptor: int) -> bool:
+    """Try for half a second, for `neptuner status` looks at the lock too."""
+    for _ in range(10):
+        if _take(descriptor):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _take(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
@@ -142,14 +148,15 @@ def _note(run: Run, command: Sequence[str]) -> dict[str, Any]:
 
 
 def _link(target: Path, link: Path) -> None:
-    """Point to a file by a relative path, so that the study can be moved; copy it where links are not possible."""
+    """Point to a file by a relative path, so that the study can be moved; copy where links cannot be."""
     try:
         link.symlink_to(os.path.relpath(target, link.parent))
     except OSError:
         shutil.copy2(target, link)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None if there is none, or a damaged one."""
     try:
         content = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):

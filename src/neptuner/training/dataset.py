@@ -50,7 +50,7 @@ class Dataset:
         """Number of atoms of all frames."""
         return self.prepared.geometry.n_atoms
 
-    def batch(self, frames: NDArray[np.integer] | None = None) -> tuple[Batch, Labels]:
+    def batch(self, frames: NDArray[np.int64] | None = None) -> tuple[Batch, Labels]:
         """Lay out some frames (all by default) with their labels."""
         batch = make_batch(self.prepared, frames)
         if frames is None:

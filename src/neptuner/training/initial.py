@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from neptuner.kernels.engine import Prepared, descriptors
 from neptuner.potential.model import NEP
 from neptuner.potential.parameters import parameter_count, unpack
-from neptuner.potential.settings import Settings
 
 Floats = NDArray[np.float64]
 
@@ -43,8 +42,8 @@ def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: 
         layer.weight[:] = rng.normal(size=layer.weight.shape) * GAIN / np.sqrt(inputs)
         inputs = layer.bias.shape[1]
     for network in range(settings.n_networks):
-        mine = prepared.geometry.types == network if settings.version != 3 else slice(None)
-        if np.any(mine):
+        mine = (prepared.geometry.types == network) | (settings.version == 3)
+        if mine.any():
             centre = x[mine].mean(axis=0)
             parameters.hidden[0].bias[network] = parameters.hidden[0].weight[network] @ centre
     parameters.hidden[0].bias[:] += rng.normal(size=parameters.hidden[0].bias.shape) * BIAS_SPREAD

@@ -64,7 +64,7 @@ def fold(nep: NEP, offsets: Offsets) -> NEP:
     parameters = unpack(nep.settings, values)
     parameters.bias[0] -= offsets.common
     if parameters.type_bias is not None:
-        parameters.type_bias -= offsets.by_type
+        parameters.type_bias[:] -= offsets.by_type
     elif offsets.takes_neuron:
         parameters.hidden[-1].weight[:, -1, :] = 0.0
         parameters.hidden[-1].bias[:, -1] = -1.0

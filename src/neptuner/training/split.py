@@ -29,6 +29,10 @@ def validation_mask(frames: Sequence[Frame], fraction: float, seed: int) -> np.n
     for number in rng.permutation(len(frames)):
         by_size[frames[number].n_atoms].append(int(number))
     # every frame has a rank within its size; taking the lowest ranks keeps the shares
-    rank = [((place + 0.5) / len(group), number) for _, group in sorted(by_size.items()) for place, number in enumerate(group)]
+    rank = [
+        ((place + 0.5) / len(group), number)
+        for _, group in sorted(by_size.items())
+        for place, number in enumerate(group)
+    ]
     mask[[number for _, number in sorted(rank)[:wanted]]] = True
     return mask

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.errors import NeptunerError
-from neptuner.kernels.engine import evaluate, gradient
+from neptuner.kernels.engine import Batch, Outputs, evaluate, gradient
 from neptuner.kernels.weights import weights_of
 from neptuner.potential.model import NEP
 from neptuner.training.adamw import AdamWSettings, AdamWState, adamw_step, learning_rate
@@ -33,8 +33,8 @@ class TrainerSettings:
     output_interval: int = 100
     """Steps between two rows of errors."""
     time_limit: float | None = None
-    """Seconds; if it ends first, the learning rate has fallen by then as it would have at the last step."""
-    loss: LossWeights = LossWeights()
+    """Seconds, compilation included; if they end first, the learning rate has fallen by then as at the last step."""
+    loss: LossWeights = field(default_factory=LossWeights)
     lambda_1: float = 0.0
     lambda_2: float = 0.0
     optimizer: AdamWSettings = field(default_factory=AdamWSettings)
@@ -73,6 +73,9 @@ class Trained:
     best: Row
     last: Row
     seconds: float
+    step_seconds: float
+    """Time of the timed steps alone, without judging."""
+    timed_steps: int
     stopped: bool
     """Whether a signal ended it before the last step or the time limit."""
 
@@ -82,8 +85,8 @@ def train(
     settings: TrainerSettings,
     *,
     keep_neuron: bool = False,
-    on_row: Callable[[Row, NEP, bool], None] = lambda row, nep, best: None,
-    on_step: Callable[[int, float], None] = lambda step, progress: None,
+    on_row: Callable[[Row, NEP, bool], None] = lambda *_: None,
+    on_step: Callable[[int, float], None] = lambda *_: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a model from a random start.
@@ -108,21 +111,25 @@ def train(
     NeptunerError
         If the loss is no longer a number.
     """
+    called = perf_counter()
     rng = np.random.default_rng(settings.seed)
     nep = initial_model(sets.train.prepared, rng, keep_neuron=keep_neuron)
     state, values = AdamWState.start(len(nep.values)), nep.values
-    begin, best, stopped, step = perf_counter(), None, False, 0
+    _warm_up(nep, sets.train, settings)
+    begin, best, stopped, judging = perf_counter(), None, False, 0.0
     for step, frames in enumerate(_mini_batches(rng, sets.train.n_frames, settings), start=1):
-        progress = _progress(step - 1, perf_counter() - begin, settings)
+        progress = _progress(step - 1, perf_counter() - called, settings)
         slope = _gradient(nep, sets.train, frames, settings)
         rate = learning_rate(settings.optimizer, progress)
         values = adamw_step(settings.optimizer, state, values, slope, rate)
         nep = NEP(nep.settings, values, nep.q_scaler, nep.max_neighbors)
-        progress = _progress(step, perf_counter() - begin, settings)
+        progress = _progress(step, perf_counter() - called, settings)
         stopped = should_stop() and progress < 1.0
         on_step(step, progress)
         if step % settings.output_interval == 0 or progress >= 1.0 or stopped:
-            nep, row = _judge(nep, sets, settings, step, perf_counter() - begin)
+            before = perf_counter()
+            nep, row = _judge(nep, sets, settings, step, before - begin)
+            judging += perf_counter() - before
             values = nep.values
             better = best is None or _score(row, settings) < _score(best[1], settings)
             best = (nep, row) if better or best is None else best
@@ -130,7 +137,13 @@ def train(
         if progress >= 1.0 or stopped:
             break
     assert best is not None
-    return Trained(best[0], best[1], row, perf_counter() - begin, stopped)
+    seconds = perf_counter() - begin
+    return Trained(best[0], best[1], row, seconds, seconds - judging, step, stopped)
+
+
+def _warm_up(nep: NEP, data: Dataset, settings: TrainerSettings) -> None:
+    """Compile the kernels before the clock starts."""
+    _gradient(nep, data, np.zeros(1, dtype=np.int64), settings)
 
 
 def _progress(step: int, seconds: float, settings: TrainerSettings) -> float:
@@ -151,10 +164,8 @@ def _gradient(nep: NEP, data: Dataset, frames: NDArray[np.int64], settings: Trai
     outputs = evaluate(data.prepared, weights, batch, settings.threads)
     loss = loss_gradient(outputs, labels, batch, settings.loss)
     if not np.isfinite(loss.loss):
-        raise NeptunerError("the loss is no longer a number: the training diverged; lower the learning rate or check the data")
-    slope = gradient(
-        data.prepared, weights, batch, loss.by_energy, loss.by_forces, loss.by_virial, settings.threads
-    )
+        raise NeptunerError("the loss is no longer a number: the training diverged; check the data for outliers")
+    slope = gradient(data.prepared, weights, batch, loss.by_energy, loss.by_forces, loss.by_virial, settings.threads)
     return slope + _regularisation_gradient(nep.values, settings)
 
 
@@ -169,12 +180,10 @@ def _regularisation_gradient(values: Floats, settings: TrainerSettings) -> Float
     return settings.lambda_1 / n * np.sign(values) + settings.lambda_2 / (n * root) * values
 
 
-def _judge(
-    nep: NEP, sets: DataSets, settings: TrainerSettings, step: int, seconds: float
-) -> tuple[NEP, Row]:
+def _judge(nep: NEP, sets: DataSets, settings: TrainerSettings, step: int, seconds: float) -> tuple[NEP, Row]:
     """Set the common bias to the best one for the training energies, and take all errors with it."""
     batch, labels = sets.train.batch()
-    outputs = evaluate(sets.train.prepared, weights_of(nep, sets.train.prepared.dtype), batch, settings.threads)
+    outputs = _outputs(nep, sets.train, batch, settings)
     atoms = batch.atoms_per_frame
     weight = labels.weight**2 * labels.energy_weight
     shift = float(np.sum(weight * (outputs.energy - labels.energy) / atoms) / max(weight.sum(), 1e-300))
@@ -193,8 +202,11 @@ def _errors(nep: NEP, data: Dataset | None, settings: TrainerSettings) -> Errors
     if data is None:
         return None
     batch, labels = data.batch()
-    outputs = evaluate(data.prepared, weights_of(nep, data.prepared.dtype), batch, settings.threads)
-    return errors(outputs, labels, batch)
+    return errors(_outputs(nep, data, batch, settings), labels, batch)
+
+
+def _outputs(nep: NEP, data: Dataset, batch: Batch, settings: TrainerSettings) -> Outputs:
+    return evaluate(data.prepared, weights_of(nep, data.prepared.dtype), batch, settings.threads)
 
 
 def _score(row: Row, settings: TrainerSettings) -> float:

@@ -1,0 +1,119 @@
+"""The commands `study`, `status` and `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from neptuner.study.spec import StudySpec
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study to run, or to go on with.")]
+StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY_DIR", help="Directory that `neptuner study` made.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Trainings at a time; without it as the study says.")]
+Out = Annotated[Path | None, typer.Option(help="Study directory; without it next to STUDY.toml, with its name.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and list the trials; train nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, everything else on standard error.")]
+
+
+def study(toml: StudyFile, jobs: Jobs = None, out: Out = None, dry_run: DryRun = False, json: Json = False) -> None:
+    """Run a study, or go on with it: baseline, sweep, combined winners, longer trainings.
+
+    What is finished is never trained again; stop it when you like and give the same command to go on.
+    """
+    from rich.console import Console
+
+    from neptuner.study.spec import read_spec
+
+    spec = read_spec(toml)
+    console = Console(stderr=json)
+    if dry_run:
+        _list_trials(spec, console, json)
+        return
+    folder = out or spec.path.with_suffix("")
+    results = _run(spec, folder, jobs, console)
+    _print_results(results, folder, console)
+    if json:
+        _print_json(results)
+
+
+def status(folder: StudyFolder, json: Json = False) -> None:
+    """Tell where a study stands."""
+    from rich.console import Console
+
+    from neptuner.cli.tables import status_table
+    from neptuner.study.status import read_status
+
+    found = read_status(folder)
+    if json:
+        _print_json(found)
+        return
+    console = Console()
+    runs = ", ".join(f"{number} {state}" for state, number in found["runs"].items())
+    worker = "" if found["finished"] else "; running now" if found["active"] else "; nobody works on it"
+    console.print(f"study {found['name']}, phase {found['phase']}: {runs}{worker}", highlight=False)
+    if found["running"]:
+        console.print(status_table(found))
+    for failure in found["failed"]:
+        console.print(f"failed {failure['id']}: {failure['error']}", markup=False, highlight=False)
+
+
+def report(folder: StudyFolder) -> None:
+    """Write the report of a study, finished or not, and print its path."""
+    from neptuner.report.write import write_report
+
+    typer.echo(write_report(folder))
+
+
+def _list_trials(spec: StudySpec, console: Console, json: bool) -> None:
+    from neptuner.cli.tables import plan_table, planned
+    from neptuner.study.prepare import prepare
+
+    plan = prepare(spec).plan
+    rows = planned(plan, spec.replicates)
+    if json:
+        _print_json({"schema": 1, "name": spec.name, "baseline": plan.baseline.settings, "trials": rows})
+        return
+    console.print(plan_table(rows))
+    runs, steps = sum(row["runs"] for row in rows), sum(row["runs"] * row["steps"] for row in rows)
+    console.print(f"at most {runs} runs and {steps:,} steps; nothing was trained", highlight=False)
+
+
+def _run(spec: StudySpec, folder: Path, jobs: int | None, console: Console) -> dict[str, Any]:
+    from neptuner.cli.progress import observer
+    from neptuner.errors import NeptunerError
+    from neptuner.report.write import write_report
+    from neptuner.study.run import run_study
+
+    with observer(console) as shown:
+
+        def write(phase: str) -> None:
+            try:
+                shown.log(f"report after phase {phase}: {write_report(folder)}")
+            except NeptunerError as error:  # a report can be made later; the trainings go on
+                shown.log(f"no report after phase {phase}: {error}")
+
+        return run_study(spec, folder, jobs=jobs, observer=shown, on_phase=write)
+
+
+def _print_results(results: dict[str, Any], folder: Path, console: Console) -> None:
+    from neptuner.cli.tables import summary_table
+
+    console.print(summary_table(results))
+    if not results["winners"]:
+        console.print("no value beats the baseline on validation, so there is no combined model")
+    for failure in results["failed"]:
+        console.print(f"failed {failure['id']}: {failure['error']}", markup=False, highlight=False)
+    for name in ("report.html", "results.json"):
+        if (folder / name).exists():
+            console.print(str(folder / name), soft_wrap=True, highlight=False)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    from json import dumps
+
+    typer.echo(dumps(content, indent=1, allow_nan=False))

@@ -1,0 +1,95 @@
+"""The tables that `neptuner study` and `neptuner status` print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from neptuner.study.plan import Plan, extend
+
+UNITS = {"energy": "eV/atom", "force": "eV/Å", "virial": "eV/atom"}
+NOTHING = "-"
+
+
+def planned(plan: Plan, replicates: int) -> list[dict[str, Any]]:
+    """What a study will run: names, differences, steps, runs, and whether results decide if it is run."""
+    rows = [_planned(plan.baseline.name, "", plan.baseline.steps, replicates, certain=True)]
+    for parameter in plan.sweep:
+        for configuration in parameter.values:
+            settings = configuration.settings
+            before, after = _words(parameter.baseline_value), _words(settings[parameter.keyword])
+            difference = f"{parameter.keyword} {before} -> {after}"
+            rows.append(_planned(configuration.name, difference, configuration.steps, replicates, certain=True))
+    if plan.sweep:
+        rows.append(_planned("combined", "all winners", plan.baseline.steps, replicates, certain=False))
+    longer = extend(plan, plan.baseline)
+    if longer is not None:
+        difference = f"{plan.steps_factor:g} times the steps"
+        rows.append(_planned(longer.name, difference, longer.steps, replicates, certain=True))
+        if plan.sweep:
+            rows.append(
+                _planned("combined-extended", f"all winners, {difference}", longer.steps, replicates, certain=False)
+            )
+    return rows
+
+
+def plan_table(rows: list[dict[str, Any]]) -> Table:
+    """Table of what a study will run."""
+    table = Table("configuration", "differs from the baseline by", "steps", "runs", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        condition = "" if row["certain"] else " (if there are winners)"
+        table.add_row(row["name"], row["difference"] + condition, f"{row['steps']:,}", str(row["runs"]))
+    return table
+
+
+def summary_table(results: dict[str, Any]) -> Table:
+    """Losses and reductions of the baseline, the winners and the models made of them."""
+    metric, strategy = results["metric"], results["strategy"]
+    head = f"{metric} loss, {strategy.upper()} ({UNITS[metric]})"
+    table = Table("model", "validation", "reduction", "test", "reduction", title=head, box=None, padding=(0, 2, 0, 0))
+    best = {c["name"]: c for p in results["sweep"] if p["chosen"] for c in p["values"]}
+    winners = [best[p["best"]] for p in results["sweep"] if p["chosen"]]
+    extended = results["extended"]
+    models = [results["baseline"], *winners, results["combined"], extended["baseline"], extended["combined"]]
+    for model in models:
+        if model is not None:
+            table.add_row(model["name"], *_cells(model, metric, strategy))
+    return table
+
+
+def status_table(status: dict[str, Any]) -> Table:
+    """Table of the runs in progress."""
+    table = Table("running", "step", "of", "force train", "force test", box=None, padding=(0, 2, 0, 0))
+    for run in status["running"]:
+        row = run["last_row"] or []
+        losses = [_number(row[column]) if len(row) > column else NOTHING for column in (5, 8)]
+        table.add_row(run["id"], f"{run['step']:,}", f"{run['steps']:,}", *losses)
+    return table
+
+
+def _planned(name: str, difference: str, steps: int, runs: int, *, certain: bool) -> dict[str, Any]:
+    return {"name": name, "difference": difference, "steps": steps, "runs": runs, "certain": certain}
+
+
+def _cells(model: dict[str, Any], metric: str, strategy: str) -> list[str]:
+    cells = []
+    for split in ("validation", "test"):
+        loss, gain = model["loss"][metric][split], model["reduction"][metric][split]
+        cells += [_number(loss and loss[strategy]), _percent(gain, strategy)]
+    return cells
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.5f}"
+
+
+def _percent(gain: dict[str, float | None] | None, strategy: str) -> str:
+    if gain is None or gain[strategy] is None:
+        return NOTHING
+    sd = gain[f"{strategy}_sd"]
+    return f"{gain[strategy]:+.1f} %" if sd is None else f"{gain[strategy]:+.1f} ± {sd:.1f} %"
+
+
+def _words(values: list[Any]) -> str:
+    return " ".join(str(value) for value in values)

@@ -1,0 +1,44 @@
+"""``neptuner train``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    directory: Annotated[Path, typer.Argument(help="Folder with nep.in, train.xyz and perhaps test.xyz.")] = Path(),
+    optimizer: Annotated[str, typer.Option(help="adamw")] = "adamw",
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: see the manual).")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds for the whole training.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads (default: every processor).")] = None,
+    seed: Annotated[int, typer.Option(help="Of every random number.")] = 1,
+    validation: Annotated[float, typer.Option(help="Share of train.xyz held out, without valid.xyz.")] = 0.1,
+    keep_zero_shear: Annotated[bool, typer.Option(help="Believe shear virials of exactly zero.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object on stdout.")] = False,
+) -> None:
+    """Train a NEP like GPUMD's nep: nep.in, train.xyz, test.xyz -> nep.txt, loss.out, *_train.out, *_test.out."""
+    from neptuner.cli.training_progress import TrainingProgress
+    from neptuner.engines import embedded
+    from neptuner.errors import Interrupted
+
+    with TrainingProgress() as progress:
+        summary = embedded.train(
+            directory,
+            optimizer=optimizer,
+            steps=steps,
+            time_limit=time_limit,
+            threads=threads,
+            seed=seed,
+            validation_fraction=validation,
+            keep_zero_shear=keep_zero_shear,
+            observer=progress,
+        )
+    progress.conclude(summary, directory)
+    if as_json:
+        print(json.dumps(summary))
+    if summary["stopped"]:
+        raise Interrupted(f"stopped at step {summary['steps']}; {directory / 'nep.txt'} is the best model so far")

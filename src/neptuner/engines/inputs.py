@@ -1,0 +1,84 @@
+"""Read and check everything a training directory holds, before anything is computed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from neptuner.errors import InputError
+from neptuner.files.extxyz import read_frames
+from neptuner.files.frames import Frame, check_frames, mask_missing_shear
+from neptuner.files.nep_in import NepIn, read_nep_in
+from neptuner.training.defaults import resolve
+from neptuner.training.split import validation_mask
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A training directory, read and checked."""
+
+    nep_in: NepIn
+    """With the trainer's own defaults filled in."""
+    all_train: list[Frame]
+    """Every frame of train.xyz, in its order."""
+    train: list[Frame]
+    validation: list[Frame]
+    test: list[Frame]
+    masked: int
+    """Frames whose shear virial was written as zeros and is taken for missing."""
+    sha256: dict[str, str]
+    """Hash of each file read."""
+
+
+def read_inputs(folder: Path, *, seed: int, validation_fraction: float, keep_zero_shear: bool) -> Inputs:
+    """Read nep.in, train.xyz, and where present valid.xyz and test.xyz.
+
+    Without valid.xyz a fraction of train.xyz is held out at random, the same share of every cell size.
+
+    Raises
+    ------
+    InputError
+        For the first thing that is wrong.
+    """
+    if not folder.is_dir():
+        raise InputError("there is no such folder; expected one with nep.in and train.xyz", path=folder)
+    if not 0.0 <= validation_fraction < 1.0:
+        raise InputError(f"the validation fraction is {validation_fraction}, expected 0 to below 1")
+    nep_in = read_nep_in(folder / "nep.in")
+    sets = {name: _labelled(folder / name, nep_in, needed=name == "train.xyz") for name in SETS}
+    masked = 0
+    if not keep_zero_shear:
+        for name, frames in sets.items():
+            sets[name], count = mask_missing_shear(frames)
+            masked += count
+    all_train, validation, test = (sets[name] for name in SETS)
+    train = all_train
+    if not validation:
+        held_out = validation_mask(all_train, validation_fraction, seed)
+        train = [frame for frame, held in zip(all_train, held_out, strict=True) if not held]
+        validation = [frame for frame, held in zip(all_train, held_out, strict=True) if held]
+    hashes = {name: sha256_of(folder / name) for name in ("nep.in", *SETS) if (folder / name).exists()}
+    return Inputs(resolve(nep_in, train), all_train, train, validation, test, masked, hashes)
+
+
+SETS = ("train.xyz", "valid.xyz", "test.xyz")
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _labelled(path: Path, nep_in: NepIn, *, needed: bool) -> list[Frame]:
+    if not needed and not path.exists():
+        return []
+    frames = read_frames(path)
+    check_frames(frames, nep_in.type)
+    return in_full_periodicity(frames)
+
+
+def in_full_periodicity(frames: Sequence[Frame]) -> list[Frame]:
+    """Make every frame periodic in three directions, as training always is in GPUMD."""
+    return [frame if all(frame.pbc) else replace(frame, pbc=(True, True, True)) for frame in frames]

@@ -1,0 +1,59 @@
+"""How far a running study is and how long it may take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from neptuner.study.plan import Plan
+from neptuner.study.progress import Snapshot, last_step
+from neptuner.study.state import DONE, FAILED, PENDING, RUNNING, StudyState
+
+Running = tuple[str, int, int]
+
+
+def take_snapshot(state: StudyState, trials: Path, replicates: int, places: int, elapsed: float) -> Snapshot:
+    """Look at the running trials and estimate the rest.
+
+    Parameters
+    ----------
+    state
+        Where the study stands.
+    trials
+        Folder of the trial directories.
+    replicates
+        Runs of a configuration.
+    places
+        Runs at a time.
+    elapsed
+        Seconds since the session began.
+    """
+    running = tuple(
+        (record.run.id, last_step(trials / record.run.id), record.run.configuration.steps)
+        for record in state.records.values()
+        if record.state == RUNNING
+    )
+    undecided = [] if state.decided else possible_steps(state.plan) * replicates
+    total = len(state.records) + len(undecided)
+    remaining = seconds_left(state, running, sum(undecided), places)
+    return Snapshot(state.phase, state.count(DONE), state.count(FAILED), total, running, elapsed, remaining)
+
+
+def possible_steps(plan: Plan) -> list[int]:
+    """Steps of a run of each configuration that may follow the sweep: combined, and both trained longer."""
+    steps, longer = plan.baseline.steps, round(plan.steps_factor * plan.baseline.steps)
+    combined = [steps] if plan.sweep else []
+    if longer == steps:
+        return combined
+    return [*combined, longer, *([longer] if plan.sweep else [])]
+
+
+def seconds_left(state: StudyState, running: Sequence[Running], undecided: int, places: int) -> float | None:
+    """Steps to go times the mean time of a step, shared among the places; None before a run has finished."""
+    records = state.records.values()
+    finished = [(record.outcome.seconds, record.run.configuration.steps) for record in records if record.outcome]
+    if not finished:
+        return None
+    pace = sum(seconds for seconds, _ in finished) / sum(steps for _, steps in finished)
+    to_go = sum(record.run.configuration.steps for record in records if record.state == PENDING)
+    return pace * (to_go + sum(steps - step for _, step, steps in running) + undecided) / places

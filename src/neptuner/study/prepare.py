@@ -1,0 +1,187 @@
+"""Everything that is checked before a study may write or train, and the frames it is given."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from neptuner import __version__
+from neptuner.errors import InputError
+from neptuner.files.atomic import write_text
+from neptuner.files.extxyz import read_frames, write_frames
+from neptuner.files.frames import Frame, check_frames
+from neptuner.files.nep_in import read_nep_in
+from neptuner.files.text import read_text
+from neptuner.study.plan import SCHEMA, Plan, make_plan
+from neptuner.study.spec import StudySpec
+from neptuner.study.split import split_frames
+from neptuner.study.store import SPLIT_FILES, Store, read_json
+from neptuner.training.defaults import default_steps, resolve
+
+Facts = dict[str, dict[str, Any] | None]
+"""``{path, sha256, frames, atoms}`` of each split; None where there is none."""
+
+
+@dataclass(frozen=True)
+class PreparedStudy:
+    """A study that may be run: nothing in its input is wrong."""
+
+    spec: StudySpec
+    plan: Plan
+    frames: dict[str, list[Frame]]
+    """Frames of each split; the test set may be absent."""
+    source: dict[str, Any]
+    """What the split is made from: hashes of the files, fraction and seed."""
+
+
+def prepare(spec: StudySpec) -> PreparedStudy:
+    """Read and check everything that a study names.
+
+    Raises
+    ------
+    InputError
+        In one sentence for the first thing that is wrong.
+    """
+    nep_in = read_nep_in(spec.baseline)
+    train, held_out = split_frames(_read(spec.train, nep_in.type), spec.validation, spec.seed)
+    frames = {"train": train, "validation": held_out}
+    if spec.test is not None:
+        frames["test"] = _read(spec.test, nep_in.type)
+    if spec.metric == "virial":
+        _need_virials(spec, frames)
+    baseline = resolve(nep_in, train)
+    plan = make_plan(spec, baseline, default_steps(baseline) if spec.steps is None else spec.steps)
+    source = {
+        "train": file_hash(spec.train),
+        "test": None if spec.test is None else file_hash(spec.test),
+        "validation": spec.validation,
+        "seed": spec.seed,
+    }
+    return PreparedStudy(spec, plan, frames, source)
+
+
+def install(study: PreparedStudy, store: Store) -> tuple[Facts, bool]:
+    """Put study.toml, the frames and the manifest into the study directory, if they are not there.
+
+    Returns
+    -------
+    Facts about the data, and whether study.toml was another one before.
+
+    Raises
+    ------
+    InputError
+        If the directory holds a study of other data.
+    """
+    manifest = read_json(store.folder / "manifest.json")
+    if manifest is None or not _intact(store, manifest["data"]):
+        _refuse_other_data(study, store, manifest)
+        data = _write_data(study, store)
+        store.write_json("manifest.json", _manifest(study, data))
+    else:
+        _refuse_other_data(study, store, manifest)
+        data = manifest["data"]
+    return data, _copy_spec(study.spec, store)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def machine_facts() -> dict[str, Any]:
+    """Versions of what computes, and the machine."""
+    return {
+        "python": platform.python_version(),
+        "numpy": _version("numpy"),
+        "numba": _version("numba"),
+        "platform": platform.platform(),
+        "cpus": usable_cpus(),
+    }
+
+
+def usable_cpus() -> int:
+    """Number of processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _read(path: Path, elements: Sequence[str]) -> list[Frame]:
+    frames = read_frames(path)
+    check_frames(frames, elements)
+    return frames
+
+
+def _need_virials(spec: StudySpec, frames: dict[str, list[Frame]]) -> None:
+    for split in ("train", "validation"):
+        if all(frame.virial is None for frame in frames[split]):
+            raise InputError(
+                f'study.metric is "virial", but no {split} frame of {spec.train.name} has a virial; '
+                'choose "energy" or "force"',
+                path=spec.path,
+            )
+
+
+def _refuse_other_data(study: PreparedStudy, store: Store, manifest: dict[str, Any] | None) -> None:
+    source = study.source if manifest is None else manifest["source"]
+    changed = [key for key, value in study.source.items() if source.get(key) != value]
+    if changed:
+        raise InputError(
+            f"was made with other data ({', '.join(changed)} changed), so its trials cannot be compared with "
+            "new ones; choose another directory with --out, or delete this one",
+            path=store.folder,
+        )
+
+
+def _intact(store: Store, data: Facts) -> bool:
+    """Whether the frames in the study directory are those of the manifest."""
+    files = [(store.folder / facts["path"], facts["sha256"]) for facts in data.values() if facts is not None]
+    return all(path.is_file() and file_hash(path) == expected for path, expected in files)
+
+
+def _write_data(study: PreparedStudy, store: Store) -> Facts:
+    store.data.mkdir(exist_ok=True)
+    facts: Facts = dict.fromkeys(SPLIT_FILES)
+    for split, frames in study.frames.items():
+        path = store.data / SPLIT_FILES[split]
+        write_frames(path, frames)
+        facts[split] = {
+            "path": f"data/{path.name}",
+            "sha256": file_hash(path),
+            "frames": len(frames),
+            "atoms": sum(frame.n_atoms for frame in frames),
+        }
+    return facts
+
+
+def _manifest(study: PreparedStudy, data: Facts) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "neptuner": __version__,
+        "name": study.spec.name,
+        "seed": study.spec.seed,
+        "source": study.source,
+        "data": data,
+        "machine": machine_facts(),
+    }
+
+
+def _copy_spec(spec: StudySpec, store: Store) -> bool:
+    copy, text = store.folder / "study.toml", read_text(spec.path)
+    changed = copy.exists() and read_text(copy) != text
+    if changed or not copy.exists():
+        write_text(copy, text)
+    return changed
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

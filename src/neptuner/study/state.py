@@ -1,0 +1,142 @@
+"""Where a study stands: its runs, what came of them, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from neptuner.errors import InputError
+from neptuner.study.judge import (
+    QUANTITIES,
+    SPLITS,
+    Spread,
+    Strategy,
+    Verdict,
+    reduction_of_spread,
+    spread,
+    verdict,
+)
+from neptuner.study.outcome import Outcome
+from neptuner.study.plan import PHASES, Configuration, Parameter, Plan, Run, combine, extend
+from neptuner.study.spec import Value
+
+PENDING, RUNNING, DONE, FAILED = "pending", "running", "done", "failed"
+
+Spreads = dict[str, dict[str, Spread | None]]
+
+
+@dataclass
+class Record:
+    """A run and what came of it."""
+
+    run: Run
+    state: str = PENDING
+    error: str | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is to come in this session."""
+        return self.state in (DONE, FAILED)
+
+
+@dataclass
+class StudyState:
+    """All runs that are planned so far, and the configurations that depend on the first results."""
+
+    plan: Plan
+    metric: str
+    strategy: Strategy
+    records: dict[str, Record] = field(default_factory=dict)
+    """By the name of the run, in the order in which they are run."""
+    runs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the runs of each configuration, by its name."""
+    decided: bool = False
+    """Whether the winners are known, after every run of the sweep."""
+    winners: dict[str, Value] = field(default_factory=dict)
+    combined: Configuration | None = None
+    combination_error: str | None = None
+    """Why the winners cannot be combined."""
+
+    def add(self, configuration: Configuration, runs: Iterable[Run]) -> None:
+        """Take up a configuration with its runs; a run that is there already is not doubled."""
+        runs = tuple(runs)
+        self.runs[configuration.name] = tuple(run.id for run in runs)
+        for run in runs:
+            self.records.setdefault(run.id, Record(run))
+
+    def of(self, configuration: Configuration) -> list[Record]:
+        """Records of a configuration; empty before it is planned."""
+        return [self.records[name] for name in self.runs.get(configuration.name, ())]
+
+    def settled(self, configurations: Iterable[Configuration]) -> bool:
+        """Whether every run of these configurations is done or failed."""
+        return all(record.settled for c in configurations for record in self.of(c))
+
+    def count(self, state: str) -> int:
+        """Number of runs in a state."""
+        return sum(record.state == state for record in self.records.values())
+
+    def spreads(self, configuration: Configuration) -> Spreads:
+        """Losses of a configuration over its finished replicates: ``[quantity][split]``."""
+        outcomes = [record.outcome for record in self.of(configuration) if record.outcome is not None]
+        return {q: {s: spread([o.tails[q][s] for o in outcomes]) for s in SPLITS} for q in QUANTITIES}
+
+    def baseline(self) -> Spreads:
+        """Losses that all others are compared with."""
+        return self.spreads(self.plan.baseline)
+
+    def reductions(self, configuration: Configuration, base: Spreads) -> Spreads:
+        """Reductions of the losses of a configuration against those of the baseline, in per cent."""
+        losses = self.spreads(configuration)
+        return {q: {s: reduction_of_spread(base[q][s], losses[q][s]) for s in SPLITS} for q in QUANTITIES}
+
+    def judge(self, parameter: Parameter, base: Spreads) -> Verdict:
+        """Judge the values of a parameter by the validation loss."""
+        reductions = [self.reductions(c, base)[self.metric]["validation"] for c in parameter.values]
+        return verdict(reductions, self.strategy)
+
+    def decide(self) -> None:
+        """Choose the winners and combine them; call it when the sweep is settled."""
+        base = self.baseline()
+        for parameter in self.plan.sweep:
+            judged = self.judge(parameter, base)
+            if judged.best is not None and judged.chosen:
+                value = parameter.values[judged.best].value
+                assert value is not None
+                self.winners[parameter.keyword] = value
+        self.decided = True
+        if self.winners:
+            try:
+                self.combined = combine(self.plan, self.winners)
+            except InputError as error:
+                self.combination_error = error.message
+
+    def extended(self) -> Mapping[str, Configuration | None]:
+        """Longer trainings of the baseline and of the combined model."""
+        combined = None if self.combined is None else extend(self.plan, self.combined)
+        return {"baseline": extend(self.plan, self.plan.baseline), "combined": combined}
+
+    def phases(self) -> dict[str, list[Configuration]]:
+        """Configurations of each phase, as far as they are known."""
+        swept = [c for parameter in self.plan.sweep for c in parameter.values]
+        combined = [] if self.combined is None else [self.combined]
+        extended = [c for c in self.extended().values() if c is not None]
+        return dict(zip(PHASES, ([self.plan.baseline], swept, combined, extended), strict=True))
+
+    def complete(self) -> list[str]:
+        """Phases with nothing left to plan or to run, in order; an empty phase is complete too."""
+        known = PHASES if self.decided else PHASES[:2]
+        phases = self.phases()
+        return [phase for phase in known if self.settled(phases[phase])]
+
+    @property
+    def phase(self) -> str:
+        """First phase that is not complete; ``done`` after the last."""
+        complete = self.complete()
+        return next((phase for phase in PHASES if phase not in complete), DONE)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every planned run is done or failed."""
+        return self.decided and all(record.settled for record in self.records.values())

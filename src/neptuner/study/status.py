@@ -1,0 +1,59 @@
+"""Where a study stands, read from its directory without disturbing who works on it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from neptuner.errors import InputError
+from neptuner.study.plan import PHASES, SCHEMA
+from neptuner.study.progress import last_row
+from neptuner.study.state import DONE, FAILED, PENDING, RUNNING
+from neptuner.study.store import is_open, read_json
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """Counts of runs by state, the phase, and the last row of ``loss.out`` of each run in progress.
+
+    Raises
+    ------
+    InputError
+        If the folder is not a study directory, or one of another version.
+    """
+    results = read_json(folder / "results.json")
+    if results is None:
+        raise InputError("has no results.json, expected a study directory as `neptuner study` makes", path=folder)
+    if results.get("schema") != SCHEMA:
+        raise InputError(f"has schema {results.get('schema')}, expected {SCHEMA}", path=folder / "results.json")
+    active, trials = is_open(folder), results["trials"]
+    states = Counter(_state(trial, active) for trial in trials)
+    return {
+        "name": results["name"],
+        "directory": str(folder),
+        "active": active,
+        "finished": results["finished"],
+        "phase": _phase(results),
+        "runs": {state: states[state] for state in (PENDING, RUNNING, DONE, FAILED)},
+        "running": [_progress(folder, trial) for trial in trials if _state(trial, active) == RUNNING],
+        "failed": results["failed"],
+    }
+
+
+def _state(trial: dict[str, Any], active: bool) -> str:
+    """State of a run; what ran in a session that was killed is pending again."""
+    return PENDING if trial["state"] == RUNNING and not active else str(trial["state"])
+
+
+def _phase(results: dict[str, Any]) -> str:
+    if results["finished"]:
+        return DONE
+    open_phases = {trial["phase"] for trial in results["trials"] if trial["state"] in (PENDING, RUNNING)}
+    return next((phase for phase in PHASES if phase in open_phases), PHASES[0])
+
+
+def _progress(folder: Path, trial: dict[str, Any]) -> dict[str, Any]:
+    row = last_row(folder / trial["directory"])
+    finite = [number if math.isfinite(number) else None for number in row] if row else None
+    return {"id": trial["id"], "step": int(row[0]) if row else 0, "steps": trial["steps"], "last_row": finite}
