@@ -353,9 +353,7 @@ def generate(split: str, n_total: int, seed: int, label: Labeller, seen: set):
             elif kind == "rattled":
                 yield from rattled_frames(base, n, rng, label, info)
             else:
-                yield from md_frames(
-                    base, n, rng, label, info, float(temperatures[index]), index % 2 == 1
-                )
+                yield from md_frames(base, n, rng, label, info, float(temperatures[index]), index % 2 == 1)
 
 
 # ----------------------------------------------------------------------- main
@@ -387,8 +385,7 @@ def summarise(frames: list[Atoms]) -> str:
         f"largest {np.abs(component).max():.3f}",
         f"virial per atom (eV), diagonal: {diagonal.min():.3f} to {diagonal.max():.3f}, "
         f"mean {diagonal.mean():.3f}, std {diagonal.std():.3f}",
-        f"virial per atom (eV), off-diagonal: {off.min():.3f} to {off.max():.3f}, "
-        f"std {off.std():.3f}",
+        f"virial per atom (eV), off-diagonal: {off.min():.3f} to {off.max():.3f}, std {off.std():.3f}",
         f"largest component of a frame's net force (eV/A): {net:.1e}",
         "atoms: " + ", ".join(f"{k} {elements[k]}" for k in (*CATIONS, "O")),
     ]

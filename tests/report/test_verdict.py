@@ -7,7 +7,7 @@ import pytest
 from synthetic_study import make_study
 
 from neptuner.report.data import Results, load_results
-from neptuner.report.noise import noise_floor, row_scatter
+from neptuner.report.noise import half_interval, noise_floor, row_scatter
 from neptuner.report.verdict import Gain, combined_gain, judge
 
 
@@ -16,23 +16,33 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return load_results(make_study(tmp_path_factory.mktemp("study") / "s", replicates=3))
 
 
-def gain(percent: float, sd: float | None, floor: float | None, scatter: float | None = 1.0) -> Gain:
-    return Gain("test", 0.15, 0.15 * (1 - percent / 100), percent, sd, floor, scatter)
+def gain(percent: float, floor: float | None, scatter: float, half: float | None) -> Gain:
+    return Gain("test", 0.15, 0.15 * (1 - percent / 100), percent, 0.1, floor, scatter, half)
 
 
 @pytest.mark.parametrize(
-    ("percent", "floor", "scatter", "kind"),
+    ("percent", "floor", "scatter", "half", "kind"),
     [
-        (5.0, 1.0, 9.0, "better"),
-        (-5.0, 1.0, 9.0, "worse"),
-        (0.9, 1.0, 0.1, "same"),
-        (-0.9, 1.0, 0.1, "same"),
-        (2.0, None, 3.0, "same"),
-        (4.0, None, 3.0, "open"),
+        (5.0, 1.0, 9.0, 2.0, "better"),
+        (5.0, 1.0, 9.0, 6.0, "open"),
+        (-5.0, 1.0, 9.0, 2.0, "worse"),
+        (0.9, 1.0, 0.1, 0.5, "same"),
+        (-0.9, 1.0, 0.1, 0.5, "same"),
+        (2.0, None, 3.0, None, "same"),
+        (4.0, None, 3.0, None, "open"),
     ],
 )
-def test_kind_needs_more_than_the_noise(percent: float, floor: float | None, scatter: float, kind: str) -> None:
-    assert gain(percent, 0.1, floor, scatter).kind == kind
+def test_kind_needs_more_than_the_noise(
+    percent: float, floor: float | None, scatter: float, half: float | None, kind: str
+) -> None:
+    assert gain(percent, floor, scatter, half).kind == kind
+
+
+def test_interval_of_a_difference() -> None:
+    # Student's t of 4 degrees of freedom at 97.5 %, from a printed table.
+    assert half_interval((3.0, 4.0), (3, 3)) == pytest.approx(2.776 * 5 / 3**0.5, rel=1e-3)
+    assert half_interval((3.0, 4.0), (3, 1)) is None
+    assert half_interval((None, 4.0), (3, 3)) is None
 
 
 def test_finished_study(full: Results) -> None:
@@ -125,3 +135,14 @@ def test_no_winner(tmp_path: Path) -> None:
 def test_failed_baseline(tmp_path: Path) -> None:
     verdict = judge(load_results(make_study(tmp_path / "s", failing=("baseline",), phases=("baseline",))))
     assert verdict.lead == "No verdict yet: every run of the baseline has failed so far."
+
+
+def test_winners_that_cannot_be_combined(full: Results) -> None:
+    failed = (("combined", "cutoff is smaller than allowed"),)
+    verdict = judge(replace(full, combined=None, combined_extended=None, failed=failed))
+    assert verdict.lead == "No verdict: the winners cannot be combined (cutoff is smaller than allowed)."
+
+
+def test_no_sweep(full: Results) -> None:
+    lonely = replace(full, combined=None, combined_extended=None, sweep=())
+    assert judge(lonely).lead.startswith("No verdict: no hyper-parameter was swept")

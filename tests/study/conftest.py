@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from neptuner.launch.base import Finished, Handle, Job
 from neptuner.study.run import run_study
 from neptuner.study.spec import read_spec
 from neptuner.study.store import Store
@@ -44,33 +42,6 @@ def frame(index: int, *, species: str = "Mg O") -> str:
         f'{len(symbols)}\nLattice="5 0 0 0 5 0 0 0 5" energy=-{10 + index}.5 virial="1 0.1 0.2 0.1 2 0.3 0.2 0.3 3" '
         f"Properties=species:S:1:pos:R:3:forces:R:3\n{atoms}"
     )
-
-
-class InlineLauncher:
-    """Calls the fake trainer at once in this process; tells its end at the next poll."""
-
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-        self._ended: list[Finished] = []
-
-    @property
-    def free(self) -> int:
-        return self._jobs - len(self._ended)
-
-    def submit(self, job: Job) -> Handle:
-        from fake_trainer import train
-
-        *_, folder, _, steps, _, seed = job.command
-        wish = json.loads(os.environ.get("NEPTUNER_FAKE", "{}"))
-        self._ended.append(Finished(job, *train(Path(folder), int(steps), int(seed), wish)))
-        return Handle(job)
-
-    def poll(self) -> list[Finished]:
-        ended, self._ended = self._ended, []
-        return ended
-
-    def cancel(self) -> list[Finished]:
-        return self.poll()
 
 
 @dataclass
@@ -117,7 +88,7 @@ class Project:
 
     def run(self, jobs: int = 2, *, out: Path | None = None, **options: Any) -> dict[str, Any]:
         """Run the study; the trainings happen in this process."""
-        from drive import fake_command
+        from drive import InlineLauncher, fake_command
 
         watch = {"observer": self, "on_phase": self.phases.append}
         options = {"command": fake_command, "launcher": InlineLauncher(jobs)} | watch | options

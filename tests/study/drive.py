@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 
+from fake_trainer import train
+
 from neptuner.errors import NeptunerError
+from neptuner.launch.base import Finished, Handle, Job
 from neptuner.study.run import run_study
 from neptuner.study.spec import read_spec
 
@@ -13,6 +18,31 @@ from neptuner.study.spec import read_spec
 def fake_command(spec, run, folder):
     trainer = Path(__file__).with_name("fake_trainer.py")
     return [sys.executable, str(trainer), str(folder), "--steps", str(run.configuration.steps), "--seed", str(run.seed)]
+
+
+class InlineLauncher:
+    """Calls the fake trainer at once in this process; tells its end at the next poll."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._ended: list[Finished] = []
+
+    @property
+    def free(self) -> int:
+        return self._jobs - len(self._ended)
+
+    def submit(self, job: Job) -> Handle:
+        *_, folder, _, steps, _, seed = job.command
+        wish = json.loads(os.environ.get("NEPTUNER_FAKE", "{}"))
+        self._ended.append(Finished(job, *train(Path(folder), int(steps), int(seed), wish)))
+        return Handle(job)
+
+    def poll(self) -> list[Finished]:
+        ended, self._ended = self._ended, []
+        return ended
+
+    def cancel(self) -> list[Finished]:
+        return self.poll()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ def train(folder: Path, steps: int, seed: int, wish: dict) -> tuple[int, str]:
     """Train in no time; exit code and last line."""
     lines = [" ".join(line.split()) for line in (folder / "nep.in").read_text().splitlines()]
     lines += [f"seed {seed}", f"steps {steps}"]
+    steps = wish.get("steps", steps)
 
     def wanted(what: str) -> bool:
         return any(line in wish.get(what, ()) for line in lines)

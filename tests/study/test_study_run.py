@@ -14,6 +14,7 @@ import pytest
 from neptuner.errors import InputError, Interrupted, NeptunerError
 from neptuner.launch.local import LocalLauncher
 from neptuner.launch.testing import until
+from neptuner.study.run import train_command
 from neptuner.study.status import read_status
 from neptuner.study.store import open_store
 
@@ -174,6 +175,31 @@ def test_failed_runs_are_tried_again(project) -> None:
     assert second["failed"] == [] and second["winners"] == {"n_max": [2, 4], "batch": [7]}
     starts = Counter(project.events("started"))
     assert {run for run, count in starts.items() if count > 1} == set(project.events("failed"))
+
+
+def test_fewer_steps_than_planned_count_only_with_a_time_limit(project) -> None:
+    project.fake(steps=50)
+    with pytest.raises(NeptunerError, match=r"every run of the baseline failed.*without a train\.json"):
+        project.run()
+    project.edit("steps = 100", "steps = 100\ntime_limit = 60")
+    results = project.run()
+    assert results["finished"] and results["failed"] == []
+
+
+def test_time_limit_reaches_the_trainer(project) -> None:
+    project.edit("steps = 100", "steps = 100\ntime_limit = 60")
+    commands = []
+
+    def command(spec, run, folder):
+        commands.append(train_command(spec, run, folder))
+        return fake(spec, run, folder)
+
+    from drive import fake_command as fake
+
+    project.run(command=command)
+    first = commands[0]
+    assert first[1:4] == ["-m", "neptuner", "train"] and Path(first[4]).parent == project.out / "trials"
+    assert first[5:] == ["--steps", "100", "--seed", "1", "--threads", "1", "--json", "--time-limit", "60.0"]
 
 
 def test_one_failed_replicate_leaves_the_others(project) -> None:

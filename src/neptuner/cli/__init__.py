@@ -19,6 +19,9 @@ def main() -> None:
     except NeptunerError as error:
         print(f"neptuner: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:  # a full disk, a folder that may not be written to
+        print(f"neptuner: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("neptuner: interrupted", file=sys.stderr)
         raise SystemExit(3) from None

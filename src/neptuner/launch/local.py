@@ -24,7 +24,7 @@ class LocalLauncher:
         Seconds between the polite signal (SIGTERM) and the one that cannot be refused (SIGKILL) on cancel.
     """
 
-    def __init__(self, jobs: int, *, grace: float = 10.0) -> None:
+    def __init__(self, jobs: int, *, grace: float = 3.0) -> None:
         self._jobs = jobs
         self._grace = grace
         self._running: dict[str, tuple[Job, subprocess.Popen[bytes]]] = {}

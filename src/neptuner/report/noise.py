@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import stdtrit
 
 from neptuner.report.data import Configuration, Results
 
@@ -29,9 +30,27 @@ def row_scatter(results: Results, configuration: Configuration | None, split: st
     return float(np.mean(ratios)) if ratios else None
 
 
-def advantage(results: Results, better: Configuration, base: Configuration, split: str) -> float | None:
-    """Return by how many per cent the loss of one configuration lies below that of another."""
-    values = [c.loss_of(results.metric, split).value(results.strategy) for c in (base, better)]
-    if values[0] is None or values[1] is None or values[0] == 0:
+def half_interval(sds: tuple[float | None, float | None], counts: tuple[int, int]) -> float | None:
+    """Return half the 95 % interval of the difference of two means, by Student's t.
+
+    Parameters
+    ----------
+    sds
+        Standard deviation over the replicates of each configuration, in any one unit.
+    counts
+        Replicates of each; None is returned unless both have two.
+    """
+    first, second = sds
+    if first is None or second is None or min(counts) < 2:
         return None
-    return 100 * (values[0] - values[1]) / values[0]
+    quantile = float(stdtrit(sum(counts) - 2, 0.975))
+    return quantile * float(np.sqrt(first**2 / counts[0] + second**2 / counts[1]))
+
+
+def gain_interval(
+    results: Results, base: Configuration | None, sd: float | None, count: int, split: str
+) -> float | None:
+    """Return half the 95 % interval of a gain in per cent, whose `sd` over `count` runs is known."""
+    if base is None:
+        return None
+    return half_interval((noise_floor(results, base, split), sd), (len(base.runs), count))

@@ -95,7 +95,8 @@ def _context(results: Results, drawings: Mapping[str, Drawing]) -> dict[str, Any
 def _tiles(results: Results) -> list[tuple[str, str, str]]:
     """Return label, number and small print of each tile."""
     done = sum(r.state == "done" for r in results.runs)
-    runs = f"{numbers.several(len(results.failed), 'run')} failed" if results.failed else "none failed"
+    failed = sum(r.state == "failed" for r in results.runs)
+    runs = f"{numbers.several(failed, 'run')} failed" if failed else "none failed"
     tiles = [("Runs done", f"{done} of {len(results.runs)}", runs)]
     gain = combined_gain(results)
     if gain is not None:

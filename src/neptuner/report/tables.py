@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from neptuner.files.nep_in_keywords import KEYWORDS
 from neptuner.report import numbers
 from neptuner.report.data import Configuration, Parameter, Results
-from neptuner.report.noise import noise_floor
+from neptuner.report.noise import gain_interval, noise_floor
 from neptuner.report.style import unit_of
 
 
@@ -46,6 +46,8 @@ def state_of(results: Results, name: str) -> str:
     states = {r.state for r in results.runs if r.name == name}
     if name.startswith("combined") and results.nothing_won:
         return "nothing to combine"
+    if name in (identifier for identifier, _ in results.failed):
+        return "failed"
     if name.endswith("-extended") and not (states or results.extends):
         return "not part of this study"
     if "running" in states:
@@ -247,5 +249,9 @@ def _taken(results: Results, parameter: Parameter) -> Cell:
     if not parameter.chosen:
         return Cell(parameter.baseline_value, "(kept)")
     floor = noise_floor(results, results.baseline, "validation")
-    within = floor is not None and parameter.gain <= floor
-    return Cell(parameter.best_value or "", "(within the noise floor)" if within else "")
+    best = parameter.best_configuration
+    runs = len(best.runs) if best else 0
+    half = gain_interval(results, results.baseline, parameter.gain_sd, runs, "validation")
+    if floor is not None and parameter.gain <= floor:
+        return Cell(parameter.best_value or "", "(within the noise floor)")
+    return Cell(parameter.best_value or "", "(not settled)" if half and parameter.gain <= half else "")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from neptuner.report import numbers
 from neptuner.report.data import Configuration, Results
-from neptuner.report.noise import advantage, noise_floor, row_scatter
+from neptuner.report.noise import gain_interval, noise_floor, row_scatter
 from neptuner.report.style import unit_of
 from neptuner.report.tables import state_of
 
@@ -24,7 +24,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Gain:
-    """The combined model against the baseline, by the metric and strategy of the study."""
+    """One configuration against another, by the metric and strategy of the study; in per cent but the losses."""
 
     split: str
     before: float
@@ -33,6 +33,8 @@ class Gain:
     sd: float | None
     floor: float | None
     scatter: float | None
+    half: float | None = None
+    """Half the 95 % interval of the gain, in per cent."""
 
     @property
     def kind(self) -> str:
@@ -40,7 +42,7 @@ class Gain:
         size = abs(self.percent)
         if size <= (self.floor if self.floor is not None else self.scatter or 0.0):
             return SAME
-        if self.floor is None or size <= (self.sd or 0.0):
+        if self.floor is None or size <= (self.half or 0.0):
             return OPEN
         return BETTER if self.percent > 0 else WORSE
 
@@ -74,6 +76,7 @@ def combined_gain(results: Results) -> Gain | None:
     return Gain(
         split, before, after, percent, reduction.sd(results.strategy),
         noise_floor(results, base, split), row_scatter(results, base, split),
+        gain_interval(results, base, reduction.sd(results.strategy), len(combined.runs), split),
     )  # fmt: skip
 
 
@@ -111,8 +114,11 @@ def _noise_sentence(gain: Gain) -> str:
     head += f"; {scatter}." if scatter else "."
     if gain.kind == SAME:
         return f"{head} The difference lies within it, so the two models count as equal."
-    if gain.sd is not None and abs(gain.percent) <= gain.sd:
-        return f"{head} The difference is larger, but not than its own spread over replicates: not settled."
+    if gain.half is not None:
+        low, high = (numbers.percent(gain.percent + side * gain.half) for side in (-1, 1))
+        head += f" The gain's 95 % interval is {low} to {high}."
+    if gain.kind == OPEN:
+        return f"{head} Zero is not excluded, so whether there is a gain is not settled; more replicates would tell."
     times = abs(gain.percent) / gain.floor if gain.floor else 0.0
     return f"{head} The difference is {times:.{0 if times >= 10 else 1}f} times the floor." if times else head
 
@@ -126,29 +132,39 @@ def _choice_sentence(results: Results) -> str:
     return f"{head} The combined model takes {numbers.listing(changes)}." if changes else head
 
 
-def _extended_sentence(results: Results) -> str:
+def extended_gain(results: Results) -> Gain | None:
+    """Compare combined-extended with baseline-extended; None while either is missing."""
     base, combined, split = results.baseline_extended, results.combined_extended, results.judged_split
-    if base is None or combined is None or not (base.done and combined.done):
-        return ""
-    gain = advantage(results, combined, base, split)
+    if base is None or combined is None:
+        return None
+    losses = [c.loss_of(results.metric, split) for c in (base, combined)]
+    before, after = (loss.value(results.strategy) for loss in losses)
+    if not before or after is None:
+        return None
+    spread = losses[1].sd(results.strategy)
+    sd = None if spread is None else 100 * spread / before
+    return Gain(
+        split, before, after, 100 * (before - after) / before, sd,
+        noise_floor(results, base, split), row_scatter(results, base, split),
+        gain_interval(results, base, sd, len(combined.runs), split),
+    )  # fmt: skip
+
+
+def _extended_sentence(results: Results) -> str:
+    gain = extended_gain(results)
     if gain is None:
         return ""
-    values = [
-        numbers.loss(results.metric, c.loss_of(results.metric, split).value(results.strategy)) for c in (base, combined)
-    ]
-    floor = noise_floor(results, base, split)
-    if floor is not None and abs(gain) <= floor:
-        end = "within the noise, so the combined model learns faster but does not end better"
-    elif gain > 0 and floor is None:
-        end = "so the gain is not only speed, as far as one replicate can tell"
-    elif gain > 0:
-        end = "so the combined model is better, not only faster"
-    else:
-        end = "so the gain of the shorter training does not last"
+    ends = {
+        BETTER: "so the combined model is better, not only faster",
+        SAME: "within the noise, so the combined model learns faster but does not end better",
+        WORSE: "so the gain of the shorter training does not last",
+        OPEN: "but whether it is better or only faster is not settled by these replicates",
+    }
     factor = f"{results.steps_factor:g} times " if results.steps_factor else ""
+    before, after = numbers.loss(results.metric, gain.before), numbers.loss(results.metric, gain.after)
     return (
-        f"Trained {factor}longer, the baseline reaches {values[0]} and the combined model {values[1]} "
-        f"{unit_of(results.metric)} ({numbers.percent(gain)}), {end}."
+        f"Trained {factor}longer, the baseline reaches {before} and the combined model {after} "
+        f"{unit_of(results.metric)} ({numbers.percent(gain.percent, gain.sd)}), {ends[gain.kind]}."
     )
 
 
@@ -186,6 +202,11 @@ def _lead_without_combined(results: Results) -> str:
             "The baseline stands: no value tried of any hyper-parameter lowers its "
             f"{loss_name(results, 'validation')}, so there is no combined model."
         )
+    if not results.sweep:
+        return "No verdict: no hyper-parameter was swept, so there is nothing to compare the baseline with."
+    reason = next((sentence for identifier, sentence in results.failed if identifier == "combined"), "")
+    if reason:
+        return f"No verdict: the winners cannot be combined ({reason})."
     if results.finished:
         return "No verdict: the study has ended without a combined model."
     return "No verdict yet: the combined model has not been run yet."

@@ -27,6 +27,8 @@ class Configuration:
     phase: str
     nep_in: NepIn
     steps: int
+    time_limit: float | None = None
+    """Seconds within which the trainer fits its schedule, so that it may take fewer steps."""
     parameter: str | None = None
     """Keyword that differs from the baseline, in the sweep."""
     value: Value | None = None
@@ -81,7 +83,7 @@ def make_plan(spec: StudySpec, nep_in: NepIn, steps: int) -> Plan:
     InputError
         If a value of the sweep is not allowed for its keyword.
     """
-    baseline = Configuration(BASELINE, BASELINE, nep_in, steps)
+    baseline = Configuration(BASELINE, BASELINE, nep_in, steps, spec.time_limit)
     sweep = tuple(_parameter(spec, baseline, keyword, values) for keyword, values in spec.sweep)
     return Plan(baseline, sweep, spec.steps_factor)
 
@@ -95,7 +97,7 @@ def combine(plan: Plan, winners: Mapping[str, Value]) -> Configuration:
         If values that are allowed one at a time are not allowed together.
     """
     nep_in = replace_values(plan.baseline.nep_in, {keyword: list(value) for keyword, value in winners.items()})
-    return Configuration(COMBINED, COMBINED, nep_in, plan.baseline.steps)
+    return replace(plan.baseline, name=COMBINED, phase=COMBINED, nep_in=nep_in)
 
 
 def extend(plan: Plan, configuration: Configuration) -> Configuration | None:
@@ -143,6 +145,8 @@ def run_digest(configuration: Configuration, seed: int, data: Mapping[str, str |
         "data": dict(data),
         "schema": SCHEMA,
     }
+    if configuration.time_limit is not None:
+        content["time_limit"] = configuration.time_limit
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
 
 
@@ -173,7 +177,8 @@ def _variant(spec: StudySpec, baseline: Configuration, keyword: str, value: Valu
         nep_in = replace_values(baseline.nep_in, {keyword: list(value)})
     except InputError as error:
         raise InputError(f"sweep.{keyword} has the value {list(value)}: {error.message}", path=spec.path) from None
-    return Configuration(_name(keyword, value), "sweep", nep_in, baseline.steps, keyword, value)
+    name = _name(keyword, value)
+    return replace(baseline, name=name, phase="sweep", nep_in=nep_in, parameter=keyword, value=value)
 
 
 def _name(keyword: str, value: Value) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from neptuner.errors import Interrupted, NeptunerError
 from neptuner.launch.base import Finished, Job, Launcher
 from neptuner.launch.local import LocalLauncher
+from neptuner.signals import stop_wish
 from neptuner.study.estimate import take_snapshot
 from neptuner.study.outcome import read_outcome
 from neptuner.study.plan import Configuration, Run, make_runs
@@ -20,7 +21,6 @@ from neptuner.study.progress import Observer, Silent, Snapshot
 from neptuner.study.results import make_results
 from neptuner.study.spec import StudySpec
 from neptuner.study.state import DONE, FAILED, PENDING, RUNNING, Record, StudyState
-from neptuner.study.stopping import stop_wish
 from neptuner.study.store import Store, open_store
 
 POLL_SECONDS = 0.1
@@ -297,6 +297,8 @@ class Controller:
         try:
             yield
         finally:
+            if self.state.count(RUNNING):
+                self.observer.log(f"ending {self.state.count(RUNNING)} training(s)")
             for finished in self.launcher.cancel():
                 record = self.state.records[finished.job.name]
                 if self.store.summary(record.run) is not None:

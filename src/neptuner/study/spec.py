@@ -139,7 +139,7 @@ def _parse(path: Path) -> dict[str, Any]:
     place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     line, column = place.groups() if place else (None, None)
     what = message[: place.start()] if place else message
-    where = f" at column {column}" if column else ""
+    where = f" at column {column}" if column else " at the end of the file"
     raise InputError(
         f"is not valid TOML{where} ({what}); see https://toml.io", path=path, line=int(line) if line else None
     )

@@ -64,10 +64,11 @@ class Store:
         """Content of the ``train.json`` that ends a training; None if none belongs to this run."""
         content = read_json(self.directory(run) / "train.json")
         note = read_json(self.directory(run) / "trial.json")
-        expected = {"schema": 1, "steps": run.configuration.steps, "seed": run.seed}
         if content is None or note is None or note.get("digest") != run.digest:
             return None
-        return content if all(content.get(key) == value for key, value in expected.items()) else None
+        limited = run.configuration.time_limit is not None  # such a run may end well before its last step
+        complete = content.get("steps") == run.configuration.steps or limited
+        return content if complete and (content.get("schema"), content.get("seed")) == (1, run.seed) else None
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file of the study, atomically."""

@@ -65,6 +65,7 @@ class LossGradient:
     """By total virials, ``(n_frames, 6)``."""
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the trainer tells of a loss that is not a number
 def loss_gradient(outputs: Outputs, labels: Labels, batch: Batch, weights: LossWeights) -> LossGradient:
     """Evaluate the loss of a batch and its derivatives by energies, forces and virials."""
     atoms = batch.atoms_per_frame.astype(float)

@@ -124,8 +124,8 @@ def train(
         values = adamw_step(settings.optimizer, state, values, slope, rate)
         nep = NEP(nep.settings, values, nep.q_scaler, nep.max_neighbors)
         progress = _progress(step, perf_counter() - called, settings)
-        stopped = should_stop() and progress < 1.0
         on_step(step, progress)
+        stopped = should_stop() and progress < 1.0
         if step % settings.output_interval == 0 or progress >= 1.0 or stopped:
             before = perf_counter()
             nep, row = _judge(nep, sets, settings, step, before - begin)
