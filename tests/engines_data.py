@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from models import random_frame, random_model
 
+from models import random_frame, random_model
 from neptuner.files.extxyz import write_frames
 from neptuner.kernels.engine import predict as predict_frames
 

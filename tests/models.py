@@ -43,7 +43,7 @@ def random_frame(seed: int = 0, n_atoms: int = 7, cell: np.ndarray = CELL, label
     shifts = np.array(list(np.ndindex(3, 3, 3))) - 1
     while len(positions) < n_atoms:
         trial = rng.random(3) @ cell
-        images = np.array([other for other in positions]).reshape(-1, 1, 3) + shifts @ cell
+        images = np.array(list(positions)).reshape(-1, 1, 3) + shifts @ cell
         if not positions or np.linalg.norm(images - trial, axis=2).min() > 1.2:
             positions.append(trial)
     species = np.array([("Mg", "O")[i % 2] for i in range(n_atoms)])

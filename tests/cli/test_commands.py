@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from engines_data import training_folder
 from models import random_frame, random_model
-
 from neptuner.files.extxyz import write_frames
 from neptuner.potential.model import NEP
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from engines_data import NEP_IN, labelled, training_folder
 from models import random_frame, random_model
-
 from neptuner.engines.embedded import predict, train
 from neptuner.errors import InputError
 from neptuner.files.extxyz import read_frames, write_frames
@@ -18,6 +18,7 @@ from neptuner.files.loss_out import read_loss_out, read_validation_out
 from neptuner.files.predictions import read_predictions
 from neptuner.kernels.engine import predict as predict_frames
 from neptuner.potential.model import NEP
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import EVERY_KIND, random_frame, random_model
 
+from models import EVERY_KIND, random_frame, random_model
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
 from neptuner.files.predictions import read_predictions
@@ -52,9 +52,7 @@ def test_gradient_is_the_derivative_of_a_loss(version, neuron, l_max) -> None:
 
     def loss(values) -> float:
         outputs = evaluate(prepared, weights_of(replace(nep, values=values), np.float64), batch)
-        return (
-            outputs.energy @ by_energy + (outputs.forces * by_forces).sum() + (outputs.virial * by_virial).sum()
-        )
+        return outputs.energy @ by_energy + (outputs.forces * by_forces).sum() + (outputs.virial * by_virial).sum()
 
     slope = gradient(prepared, weights_of(nep, np.float64), batch, by_energy, by_forces, by_virial)
     scale = np.abs(slope).max()
@@ -74,9 +72,7 @@ def test_results_do_not_depend_on_threads_or_batches() -> None:
     one, four = evaluate(prepared, weights, batch, 1), evaluate(prepared, weights, batch, 4)
     for name in ("energy", "forces", "virial"):
         np.testing.assert_array_equal(getattr(one, name), getattr(four, name))
-    slopes = [
-        gradient(prepared, weights, batch, one.energy, one.forces, one.virial, threads) for threads in (1, 3)
-    ]
+    slopes = [gradient(prepared, weights, batch, one.energy, one.forces, one.virial, threads) for threads in (1, 3)]
     np.testing.assert_array_equal(slopes[0], slopes[1])
     few = evaluate(prepared, weights, make_batch(prepared, [5, 3]))
     np.testing.assert_allclose(few.energy, one.energy[[5, 3]], rtol=1e-5)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import EVERY_KIND, random_model
 
+from models import EVERY_KIND, random_model
 from neptuner.errors import InputError
 from neptuner.potential.model import NEP
 from neptuner.potential.parameters import parameter_count, unpack

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import EVERY_KIND, random_frame, random_model
 
+from models import EVERY_KIND, random_frame, random_model
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
 from neptuner.files.predictions import read_predictions

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from neptuner.study.run import run_study
 from neptuner.study.spec import read_spec
-from neptuner.study.store import Store
+from neptuner.study.store import Store, open_store
 
 NEP_IN = "type 2 Mg O\ncutoff 6 4\nn_max 4 4\nbasis_size 8 8\nneuron 10\noutput_interval 10\n"
 STUDY = """\
@@ -53,6 +54,7 @@ class Project:
     lines: list[str] = field(default_factory=list)
     """What the study logged."""
     phases: list[str] = field(default_factory=list)
+    controllers: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.write("nep.in", NEP_IN)
@@ -97,9 +99,18 @@ class Project:
     def start(self, jobs: int = 2) -> subprocess.Popen[str]:
         """The same in a process of its own."""
         script = str(Path(__file__).with_name("drive.py"))
-        return subprocess.Popen(
-            [sys.executable, script, str(self.toml), str(self.out), str(jobs)], stderr=subprocess.PIPE, text=True
-        )
+        command = [sys.executable, script, str(self.toml), str(self.out), str(jobs)]
+        self.controllers.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        return self.controllers[-1]
+
+    def end(self) -> None:
+        """Leave no process behind, also where a test failed."""
+        for controller in self.controllers:
+            controller.terminate()  # it ends its trainers
+            controller.communicate(timeout=60)
+        if self.out.is_dir():
+            with open_store(self.out) as store:
+                store.end_orphans()
 
     def results(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.out / "results.json").read_text())
@@ -111,9 +122,11 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     monkeypatch.setattr("neptuner.study.run.POLL_SECONDS", 0.005)
     monkeypatch.setattr("os.fsync", lambda descriptor: None)  # a journal on a busy disk takes its time
     monkeypatch.delenv("NEPTUNER_FAKE", raising=False)
-    return Project(tmp_path, monkeypatch)
+    made = Project(tmp_path, monkeypatch)
+    yield made
+    made.end()

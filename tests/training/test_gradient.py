@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import random_frame, random_model
 
+from models import random_frame, random_model
 from neptuner.kernels.engine import evaluate, gradient
 from neptuner.kernels.weights import weights_of
 from neptuner.training.dataset import make_dataset
@@ -29,9 +29,7 @@ def test_loss_gradient_agrees_with_central_differences(version: int, neuron: tup
         return loss_gradient(evaluate(data.prepared, weights, batch), labels, batch, LossWeights())
 
     at = loss(nep.values)
-    slope = gradient(
-        data.prepared, weights_of(nep, np.float64), batch, at.by_energy, at.by_forces, at.by_virial
-    )
+    slope = gradient(data.prepared, weights_of(nep, np.float64), batch, at.by_energy, at.by_forces, at.by_virial)
     directions = [rng.normal(size=slope.shape) for _ in range(5)]
     directions += list(np.eye(len(slope))[rng.choice(len(slope), size=20, replace=False)])
     step = 1e-4

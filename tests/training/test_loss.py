@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import random_frame, random_model
 
+from models import random_frame, random_model
 from neptuner.kernels.engine import Outputs, evaluate
 from neptuner.kernels.weights import weights_of
 from neptuner.training.dataset import make_dataset

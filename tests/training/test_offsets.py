@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import random_frame, random_model
 
+from models import random_frame, random_model
 from neptuner.kernels.engine import predict
 from neptuner.potential.parameters import unpack
 from neptuner.training.offsets import Offsets, fit_offsets, fold

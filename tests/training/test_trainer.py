@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import random_frame, random_model
 
+from models import random_frame, random_model
 from neptuner.errors import NeptunerError
 from neptuner.files.nep_in import parse_nep_in
 from neptuner.kernels.engine import predict
@@ -57,8 +57,7 @@ def test_training_lowers_every_error(sets) -> None:
 
 def test_same_seed_same_model_whatever_the_threads(sets) -> None:
     one, again, other = (
-        train(sets, settings).nep.values
-        for settings in (SHORT, replace(SHORT, threads=3), replace(SHORT, seed=4))
+        train(sets, settings).nep.values for settings in (SHORT, replace(SHORT, threads=3), replace(SHORT, seed=4))
     )
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
@@ -66,9 +65,7 @@ def test_same_seed_same_model_whatever_the_threads(sets) -> None:
 
 def test_stop_ends_after_the_step_with_a_model(sets) -> None:
     steps = []
-    trained = train(
-        sets, SHORT, on_step=lambda step, progress: steps.append(step), should_stop=lambda: len(steps) > 6
-    )
+    trained = train(sets, SHORT, on_step=lambda step, progress: steps.append(step), should_stop=lambda: len(steps) > 6)
     assert trained.stopped
     assert trained.last.step == 7
     assert np.isfinite(trained.nep.values).all()

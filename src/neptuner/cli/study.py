@@ -55,11 +55,11 @@ def status(folder: StudyFolder, json: Json = False) -> None:
     console = Console()
     runs = ", ".join(f"{number} {state}" for state, number in found["runs"].items())
     worker = "" if found["finished"] else "; running now" if found["active"] else "; nobody works on it"
-    console.print(f"study {found['name']}, phase {found['phase']}: {runs}{worker}", highlight=False)
+    console.print(f"study {found['name']}, phase {found['phase']}: {runs}{worker}", highlight=False, soft_wrap=True)
     if found["running"]:
         console.print(status_table(found))
     for failure in found["failed"]:
-        console.print(f"failed {failure['id']}: {failure['error']}", markup=False, highlight=False)
+        console.print(f"failed {failure['id']}: {failure['error']}", markup=False, highlight=False, soft_wrap=True)
 
 
 def report(folder: StudyFolder) -> None:
@@ -105,9 +105,9 @@ def _print_results(results: dict[str, Any], folder: Path, console: Console) -> N
 
     console.print(summary_table(results))
     if not results["winners"]:
-        console.print("no value beats the baseline on validation, so there is no combined model")
+        console.print("no value beats the baseline on validation, so there is no combined model", soft_wrap=True)
     for failure in results["failed"]:
-        console.print(f"failed {failure['id']}: {failure['error']}", markup=False, highlight=False)
+        console.print(f"failed {failure['id']}: {failure['error']}", markup=False, highlight=False, soft_wrap=True)
     for name in ("report.html", "results.json"):
         if (folder / name).exists():
             console.print(str(folder / name), soft_wrap=True, highlight=False)

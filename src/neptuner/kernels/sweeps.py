@@ -190,7 +190,7 @@ def energy_sweep(
     v, g = _dense(weights, n_lm, width), _dense(weights, n_lm, width)
     U = np.empty(width, dtype)
     f, df, fa, dfa = _basis_scratch(geometry, densities)
-    line, scratch = np.empty(f.shape[1], dtype), np.empty((2, n_lm), dtype)
+    line = np.empty(f.shape[1], dtype)
     for b in range(blocks.shape[0]):
         begin, end, a = blocks[b, 0], blocks[b, 1], blocks[b, 2]
         m, net = end - begin, a if weights.W0.shape[0] > 1 else 0
@@ -220,7 +220,6 @@ def energy_sweep(
                 geometry.harmonics,
                 g.B,
                 i,
-                scratch,
                 atom + shift,
                 shift,
                 forces,
@@ -239,7 +238,6 @@ def _tangent_of_block(
     virial_tangent: Array,
     basis: tuple[Array, Array, Array, Array],
     tangents: Array,
-    scratch: Array,
     dv: Dense,
 ) -> None:
     """Fill ``dv.R`` and ``dv.B`` with the transpose of P applied to the loss derivatives."""
@@ -263,7 +261,7 @@ def _tangent_of_block(
             virial_tangent,
             tangents,
         )
-        angular_transpose(row, angular.vector, fa, dfa, geometry.harmonics, tangents, scratch, dv.B, i)
+        angular_transpose(row, angular.vector, fa, dfa, geometry.harmonics, tangents, dv.B, i)
 
 
 @kernel
@@ -303,15 +301,12 @@ def gradient_sweep(
     U, U_bar = np.empty(width, dtype), np.empty(width, dtype)
     basis = _basis_scratch(geometry, densities)
     tangents = np.empty((3, max(basis[0].shape[1], basis[2].shape[1])), dtype)
-    scratch = np.empty((2, n_lm), dtype)
     for b in range(blocks.shape[0]):
         begin, end, a = blocks[b, 0], blocks[b, 1], blocks[b, 2]
         m, net = end - begin, a if weights.W0.shape[0] > 1 else 0
         _gather(densities, atoms, begin, end, v)
         _forward(weights, terms, a, net, m, n_lm, v, U)
-        _tangent_of_block(
-            geometry, atoms, shifts, begin, m, force_tangent, virial_tangent, basis, tangents, scratch, dv
-        )
+        _tangent_of_block(geometry, atoms, shifts, begin, m, force_tangent, virial_tangent, basis, tangents, dv)
         for i in range(m):
             U_bar[i] = energy_tangent[atoms[begin + i] + shifts[begin + i]]
             gradient.bias[a] -= U_bar[i]

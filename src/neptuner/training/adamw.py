@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 class AdamWSettings:
     """How the optimiser moves."""
 
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     """Highest rate, reached at the end of the warm-up."""
     warm_up: float = 0.02
     """Share of the training over which the rate rises from zero."""
