@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +17,7 @@ from neptuner.engines.outputs import append_row, start_outputs, write_outputs, w
 from neptuner.errors import InputError
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame, check_frames, mask_missing_shear
-from neptuner.files.nep_in import as_settings
+from neptuner.files.nep_in import NepIn, as_settings
 from neptuner.kernels.engine import Outputs
 from neptuner.kernels.engine import predict as predict_frames
 from neptuner.potential.model import NEP
@@ -114,28 +114,54 @@ def train(
     """
     begin, observer, folder = perf_counter(), observer or Silent(), Path(folder)
     _check_options(optimizer, steps, time_limit, threads)
-    threads = threads or available_threads()
     inputs = read_inputs(folder, seed=seed, validation_fraction=validation_fraction, keep_zero_shear=keep_zero_shear)
-    nep_in = inputs.nep_in
-    steps = steps or default_steps(nep_in)
-    said = [*remarks(nep_in, steps), *_data_remarks(inputs)]
+    steps = steps or default_steps(inputs.nep_in)
+    said = [*remarks(inputs.nep_in, steps), *_data_remarks(inputs)]
     for sentence in said:
         observer.remark(sentence)
-    settings = Settings.from_nep_in(nep_in)
+    threads = threads or available_threads()
+    settings = Settings.from_nep_in(inputs.nep_in)
     offsets = fit_offsets(inputs.train, settings)
     sets = _datasets(inputs, settings, offsets, threads)
-    start_outputs(folder, validation=sets.validation is not None)
-    trainer = TrainerSettings(
+    spent = perf_counter() - begin
+    left = None if time_limit is None else max(1e-3, time_limit - spent)
+    trainer = _trainer_settings(inputs.nep_in, steps=steps, seed=seed, threads=threads, time_limit=left)
+    with stop_wish() as wish:
+        trained = _train(folder, sets, trainer, offsets, observer, lambda: wish.number is not None)
+        _write_predictions(folder, inputs, threads)
+        summary = _summary(inputs, sets, trainer, trained, offsets, said, optimizer)
+        if not trained.stopped:
+            write_summary(folder, summary)
+    return summary
+
+
+def _trainer_settings(
+    nep_in: NepIn, *, steps: int, seed: int, threads: int, time_limit: float | None
+) -> TrainerSettings:
+    return TrainerSettings(
         steps=steps,
         batch=nep_in.batch,
         seed=seed,
         threads=threads,
         output_interval=nep_in.output_interval,
-        time_limit=None if time_limit is None else max(1e-3, time_limit - (perf_counter() - begin)),
+        time_limit=time_limit,
         loss=LossWeights.from_nep_in(nep_in),
         lambda_1=nep_in.lambda_1 or 0.0,
         lambda_2=nep_in.lambda_2 or 0.0,
     )
+
+
+def _train(
+    folder: Path,
+    sets: DataSets,
+    trainer: TrainerSettings,
+    offsets: Offsets,
+    observer: Observer,
+    should_stop: Callable[[], bool],
+) -> Trained:
+    """Train, writing rows and the best model as they come."""
+    start_outputs(folder, validation=sets.validation is not None)
+    settings = sets.train.prepared.settings
 
     def on_row(row: Row, nep: NEP, best: bool) -> None:
         append_row(folder, row)
@@ -143,20 +169,14 @@ def train(
             fold(nep, offsets).write(folder / "nep.txt")
         observer.row(row)
 
-    with stop_wish() as wish:
-        trained = train_model(
-            sets,
-            trainer,
-            keep_neuron=offsets.takes_neuron and settings.version == 4,
-            on_row=on_row,
-            on_step=lambda step, progress: observer.step(step, steps, progress),
-            should_stop=lambda: wish.number is not None,
-        )
-        _write_predictions(folder, inputs, threads)
-        summary = _summary(inputs, sets, trainer, trained, offsets, said, optimizer)
-        if not trained.stopped:
-            write_summary(folder, summary)
-    return summary
+    return train_model(
+        sets,
+        trainer,
+        keep_neuron=offsets.takes_neuron and settings.version == 4,
+        on_row=on_row,
+        on_step=lambda step, progress: observer.step(step, trainer.steps, progress),
+        should_stop=should_stop,
+    )
 
 
 def _check_options(optimizer: str, steps: int | None, time_limit: float | None, threads: int | None) -> None:

@@ -20,13 +20,11 @@ SUMMARY = "train.json"
 
 
 def start_outputs(folder: Path, *, validation: bool) -> None:
-    """Remove what an earlier training left, and start the loss curves."""
-    (folder / SUMMARY).unlink(missing_ok=True)
-    write_text(folder / "loss.out", "")
+    """Remove what an earlier training left, so that a ``loss.out`` always belongs to the training that runs."""
+    for name in (SUMMARY, "loss.out", "validation.out"):
+        (folder / name).unlink(missing_ok=True)
     if validation:
         write_text(folder / "validation.out", VALIDATION_HEADER)
-    else:
-        (folder / "validation.out").unlink(missing_ok=True)
 
 
 def append_row(folder: Path, row: Row) -> None:

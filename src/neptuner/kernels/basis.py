@@ -13,45 +13,49 @@ Array = NDArray[np.floating]
 
 
 @kernel
-def radial_basis(radial: Array, f: Array, df: Array) -> None:
-    """Evaluate f_k and f_k' of the pairs of one atom by the Chebyshev recursion.
+def radial_basis(radial: Array, first: int, last: int, f: Array, df: Array) -> None:
+    """Evaluate f_k and f_k' of the pairs first <= p < last of one atom by the Chebyshev recursion.
+
+    The matrix and bounds are passed and its rows cut here: the rows of a slice of a matrix have no known stride, and an
+    index that may be negative must be checked, so that either would keep the loops from being vectorised.
 
     Parameters
     ----------
     radial
         ``(4, n_pairs)``: x = 2 (r/rc - 1)^2 - 1, dx/dr, fc, dfc/dr.
+    first, last
+        The atom's pairs.
     f, df
-        Output, ``(basis, >= n_pairs)`` each.
+        Output, ``(basis, >= last - first)`` each.
     """
-    n, size = radial.shape[1], f.shape[0]
+    n, size = last - first, f.shape[0]
     real = f.dtype.type
-    half, two = real(0.5), real(2.0)
+    half, one, two, four = real(0.5), real(1.0), real(2.0), real(4.0)
+    x, dx = radial[0, first:last], radial[1, first:last]
+    fc, dfc = radial[2, first:last], radial[3, first:last]
     for p in range(n):
-        f[0, p] = radial[2, p]
-        df[0, p] = radial[3, p]
-    if size == 1:
-        return
+        f[0, p] = fc[p]
+        df[0, p] = dfc[p]
     # first the bare T_k in f and T_k'(x) in df, then the cutoff function in place
-    for p in range(n):
-        f[1, p] = radial[0, p]
-        df[1, p] = real(1.0)
+    if size > 1:
+        for p in range(n):
+            f[1, p] = x[p]
+            df[1, p] = one
     if size > 2:
         for p in range(n):
-            x = radial[0, p]
-            f[2, p] = two * x * x - real(1.0)
-            df[2, p] = real(4.0) * x
-    x, dx, fc, dfc = radial[0], radial[1], radial[2], radial[3]
+            f[2, p] = two * x[p] * x[p] - one
+            df[2, p] = four * x[p]
     for k in range(3, size):
-        T, before, last = f[k], f[k - 1], f[k - 2]
+        T, before, last_but_one = f[k], f[k - 1], f[k - 2]
         for p in range(n):
-            T[p] = two * x[p] * before[p] - last[p]
-        dT, dbefore, dlast = df[k], df[k - 1], df[k - 2]
+            T[p] = two * x[p] * before[p] - last_but_one[p]
+        dT, d_before, d_last_but_one = df[k], df[k - 1], df[k - 2]
         for p in range(n):
-            dT[p] = two * before[p] + two * x[p] * dbefore[p] - dlast[p]
+            dT[p] = two * (before[p] + x[p] * d_before[p]) - d_last_but_one[p]
     for k in range(1, size):
         T, dT = f[k], df[k]
         for p in range(n):
-            value = half * (T[p] + real(1.0))
+            value = half * (T[p] + one)
             dT[p] = value * dfc[p] + half * dT[p] * dx[p] * fc[p]
             T[p] = value * fc[p]
 

@@ -1,5 +1,8 @@
 """The linear pair operator of one atom: densities, forces P(D, E) and the transpose (design notes, section 1).
 
+Rows are cut out before a loop over pairs, so that its index starts at zero: an index that the compiler cannot prove
+to be positive is checked for every element, and the loop is not vectorised.
+
 Arrays of one block of atoms hold the atom in an inner index: ``D[tk, i]`` and ``E[tk, i * n_harmonics + lm]`` with
 ``tk = t * basis + k``; ``column`` is the atom's i.
 """
@@ -24,9 +27,10 @@ def radial_density(start: Integers, f: Array, out: Array) -> None:
     size, first = f.shape[0], start[0]
     for t in range(start.shape[0] - 1):
         for k in range(size):
+            row = f[k, start[t] - first : start[t + 1] - first]
             total = f.dtype.type(0.0)
-            for p in range(start[t] - first, start[t + 1] - first):
-                total += f[k, p]
+            for p in range(row.shape[0]):
+                total += row[p]
             out[t * size + k] = total
 
 
@@ -62,16 +66,17 @@ def radial_forces(
     real = df.dtype.type
     for t in range(start.shape[0] - 1):
         low, high = start[t] - first, start[t + 1] - first
-        for p in range(low, high):
-            scratch[p] = real(0.0)
+        slope = scratch[low:high]
+        for p in range(high - low):
+            slope[p] = real(0.0)
         for k in range(size):
-            d = D[t * size + k, column]
-            for p in range(low, high):
-                scratch[p] += d * df[k, p]
+            d, row = D[t * size + k, column], df[k, low:high]
+            for p in range(high - low):
+                slope[p] += d * row[p]
     fx = fy = fz = vxx = vyy = vzz = vxy = vyz = vzx = real(0.0)
     for q in range(start[0], start[start.shape[0] - 1]):
-        x, y, z, slope = vector[0, q], vector[1, q], vector[2, q], scratch[q - first]
-        px, py, pz = slope * x, slope * y, slope * z
+        x, y, z, p_r = vector[0, q], vector[1, q], vector[2, q], scratch[q - first]
+        px, py, pz = p_r * x, p_r * y, p_r * z
         j = neighbor[q] + shift
         forces[j, 0] -= px
         forces[j, 1] -= py
@@ -199,14 +204,17 @@ def radial_transpose(start: Integers, vector: Array, df: Array, tangents: Array,
     """Set ``dR[tk, column]``, the radial part of the transpose of P; ``tangents`` row 0 is overwritten."""
     size, first = df.shape[0], start[0]
     last = start[start.shape[0] - 1]
-    for q in range(first, last):
-        p = q - first
-        tangents[0, p] = tangents[0, p] * vector[0, q] + tangents[1, p] * vector[1, q] + tangents[2, p] * vector[2, q]
+    x, y, z = vector[0, first:last], vector[1, first:last], vector[2, first:last]
+    along, gy, gz = tangents[0], tangents[1], tangents[2]
+    for p in range(last - first):
+        along[p] = along[p] * x[p] + gy[p] * y[p] + gz[p] * z[p]
     for t in range(start.shape[0] - 1):
+        low, high = start[t] - first, start[t + 1] - first
+        change = along[low:high]
         for k in range(size):
-            total = df.dtype.type(0.0)
-            for p in range(start[t] - first, start[t + 1] - first):
-                total += df[k, p] * tangents[0, p]
+            total, row = df.dtype.type(0.0), df[k, low:high]
+            for p in range(high - low):
+                total += row[p] * change[p]
             dR[t * size + k, column] = total
 
 
@@ -238,6 +246,6 @@ def angular_transpose(
                 inward[m] = along * Y[m]
             for k in range(size):
                 value, slope = f[k, p - first], df[k, p - first]
-                row = dB[t * size + k, offset : offset + n_lm]
+                density = dB[t * size + k, offset : offset + n_lm]
                 for m in range(n_lm):
-                    row[m] += value * across[m] + slope * inward[m]
+                    density[m] += value * across[m] + slope * inward[m]

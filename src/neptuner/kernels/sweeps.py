@@ -85,10 +85,10 @@ def density_sweep(geometry: Geometry, first: int, last: int, densities: Densitie
     f, df, g, dg = _basis_scratch(geometry, densities)
     for atom in range(first, last):
         row = radial.start[atom]
-        radial_basis(radial.radial[:, row[0] : row[-1]], f, df)
+        radial_basis(radial.radial, row[0], row[-1], f, df)
         radial_density(row, f, densities.radial[atom])
         row = angular.start[atom]
-        radial_basis(angular.radial[:, row[0] : row[-1]], g, dg)
+        radial_basis(angular.radial, row[0], row[-1], g, dg)
         angular_density(row, g, geometry.harmonics, densities.angular[atom])
 
 
@@ -207,10 +207,10 @@ def energy_sweep(
             atom, shift = atoms[begin + i], shifts[begin + i]
             energies[atom + shift] = U[i] - weights.bias[a]
             row = radial.start[atom]
-            radial_basis(radial.radial[:, row[0] : row[-1]], f, df)
+            radial_basis(radial.radial, row[0], row[-1], f, df)
             radial_forces(row, radial.neighbor, radial.vector, df, g.R, i, line, atom + shift, shift, forces, virial)
             row = angular.start[atom]
-            radial_basis(angular.radial[:, row[0] : row[-1]], fa, dfa)
+            radial_basis(angular.radial, row[0], row[-1], fa, dfa)
             angular_forces(
                 row,
                 angular.neighbor,
@@ -246,11 +246,11 @@ def _tangent_of_block(
     for i in range(m):
         atom, shift = atoms[begin + i], shifts[begin + i]
         row = radial.start[atom]
-        radial_basis(radial.radial[:, row[0] : row[-1]], f, df)
+        radial_basis(radial.radial, row[0], row[-1], f, df)
         pair_tangents(row, radial.neighbor, radial.vector, atom + shift, shift, force_tangent, virial_tangent, tangents)
         radial_transpose(row, radial.vector, df, tangents, dv.R, i)
         row = angular.start[atom]
-        radial_basis(angular.radial[:, row[0] : row[-1]], fa, dfa)
+        radial_basis(angular.radial, row[0], row[-1], fa, dfa)
         pair_tangents(
             row,
             angular.neighbor,
