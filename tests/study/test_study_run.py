@@ -38,7 +38,9 @@ def test_whole_study(project) -> None:
     assert batch["gain"] > 0 > batch["mean_improvement"] - batch["gain"]
     assert results["combined"]["settings"]["n_max"] == [2, 4] and results["combined"]["settings"]["batch"] == [7]
     assert results["extended"]["combined"]["steps"] == 200
-    assert results["extended"]["combined"]["settings"] == results["combined"]["settings"]
+    combined, extended = results["combined"], results["extended"]["combined"]
+    assert extended["settings"] == combined["settings"] | {"generation": [extended["steps"]]}
+    assert combined["settings"]["generation"] == [combined["steps"]]
     configurations = ["baseline", "n_max=2-4", "batch=3", "batch=7", "combined"]
     configurations += ["baseline-extended", "combined-extended"]
     assert Counter(t["name"] for t in results["trials"]) == dict.fromkeys(configurations, 2)

@@ -113,6 +113,18 @@ def test_split_keeps_the_share_of_every_size() -> None:
     assert not validation_mask(frames[:9], 0.1, seed=1).any()
 
 
+def test_groups_are_held_out_whole() -> None:
+    frames = [replace(random_frame(n_atoms=4 + i % 2), info={"run": f"{i // 6}"}) for i in range(60)]
+    mask = validation_mask(frames, 0.2, seed=1, group="run")
+    assert 12 <= mask.sum() < 18
+    for size in (4, 5):
+        sides = {}
+        for frame, held in zip(frames, mask, strict=True):
+            if frame.n_atoms == size:
+                sides.setdefault(frame.info["run"], set()).add(bool(held))
+        assert all(len(side) == 1 for side in sides.values())
+
+
 def test_keywords_meant_for_snes_do_not_make_hours() -> None:
     snes = parse_nep_in("type 2 Mg O\ngeneration 100000\npopulation 50\n")
     assert default_steps(snes) == DEFAULT_STEPS

@@ -83,7 +83,7 @@ def make_plan(spec: StudySpec, nep_in: NepIn, steps: int) -> Plan:
     InputError
         If a value of the sweep is not allowed for its keyword.
     """
-    baseline = Configuration(BASELINE, BASELINE, nep_in, steps, spec.time_limit)
+    baseline = Configuration(BASELINE, BASELINE, replace(nep_in, generation=steps), steps, spec.time_limit)
     sweep = tuple(_parameter(spec, baseline, keyword, values) for keyword, values in spec.sweep)
     return Plan(baseline, sweep, spec.steps_factor)
 
@@ -105,7 +105,10 @@ def extend(plan: Plan, configuration: Configuration) -> Configuration | None:
     if plan.steps_factor == 1:
         return None
     steps = round(plan.steps_factor * configuration.steps)
-    return replace(configuration, name=f"{configuration.name}-extended", phase="extended", steps=steps)
+    nep_in = replace(configuration.nep_in, generation=steps)
+    return replace(
+        configuration, name=f"{configuration.name}-extended", phase="extended", steps=steps, nep_in=nep_in
+    )
 
 
 def make_runs(

@@ -49,7 +49,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         In one sentence for the first thing that is wrong.
     """
     nep_in = read_nep_in(spec.baseline)
-    train, held_out = split_frames(_read(spec.train, nep_in.type), spec.validation, spec.seed)
+    train, held_out = split_frames(_read(spec.train, nep_in.type), spec.validation, spec.seed, spec.group)
     frames = {"train": train, "validation": held_out}
     if spec.test is not None:
         frames["test"] = _read(spec.test, nep_in.type)
@@ -61,6 +61,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         "train": file_hash(spec.train),
         "test": None if spec.test is None else file_hash(spec.test),
         "validation": spec.validation,
+        "group": spec.group,
         "seed": spec.seed,
     }
     return PreparedStudy(spec, plan, frames, source)

@@ -50,6 +50,8 @@ class StudySpec:
     """Threads of a run."""
     validation: float
     """Fraction of the training frames that is held out."""
+    group: str | None
+    """Key of the comment line whose value keeps frames together in the split."""
     time_limit: float | None
     """Seconds after which a run is stopped."""
     sweep: tuple[tuple[str, tuple[Value, ...]], ...]
@@ -86,6 +88,7 @@ class _Study(_Table):
     jobs: int | None = Field(None, ge=1, description="a whole number of at least 1")
     threads: int = Field(1, ge=1, description="a whole number of at least 1")
     validation: float = Field(0.1, gt=0, le=0.5, description="a number above 0 and at most 0.5")
+    group: str | None = Field(None, min_length=1, description="a key of the comment lines of train")
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds, above 0")
 
 

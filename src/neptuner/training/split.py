@@ -13,8 +13,18 @@ FEWEST_FRAMES = 10
 """Below this number of frames nothing is held out."""
 
 
-def validation_mask(frames: Sequence[Frame], fraction: float, seed: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Choose frames for validation at random, the same share of every cell size.
+def validation_mask(
+    frames: Sequence[Frame], fraction: float, seed: int, group: str | None = None
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Choose frames for validation at random, about the same share of every cell size.
+
+    Parameters
+    ----------
+    frames, fraction, seed
+        What to split, the share to hold out, and the seed of the choice.
+    group
+        Key of the comment line; frames with the same value (and size) stay together, so that near-copies such as
+        frames of one trajectory are not on both sides. None: every frame for itself.
 
     Returns
     -------
@@ -24,15 +34,24 @@ def validation_mask(frames: Sequence[Frame], fraction: float, seed: int) -> np.n
     wanted = round(fraction * len(frames))
     if len(frames) < FEWEST_FRAMES or wanted == 0:
         return mask
-    by_size: dict[int, list[int]] = defaultdict(list)
-    rng = np.random.default_rng(seed)
-    for number in rng.permutation(len(frames)):
-        by_size[frames[number].n_atoms].append(int(number))
-    # every frame has a rank within its size; taking the lowest ranks keeps the shares
-    rank = [
-        ((place + 0.5) / len(group), number)
-        for _, group in sorted(by_size.items())
-        for place, number in enumerate(group)
-    ]
-    mask[[number for _, number in sorted(rank)[:wanted]]] = True
+    for _, members in sorted(_ranked_groups(frames, seed, group)):
+        if np.count_nonzero(mask) >= wanted:
+            break
+        mask[members] = True
     return mask
+
+
+def _ranked_groups(frames: Sequence[Frame], seed: int, group: str | None) -> list[tuple[float, list[int]]]:
+    """Groups with their rank, 0 to 1, among the frames of their size: taking the lowest ranks keeps the shares."""
+    by_size: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number in np.random.default_rng(seed).permutation(len(frames)):
+        frame = frames[number]
+        label = frame.info.get(group, f"frame {number}") if group else f"frame {number}"
+        by_size[frame.n_atoms][label].append(int(number))
+    ranked = []
+    for groups in by_size.values():
+        total, before = sum(map(len, groups.values())), 0
+        for members in groups.values():
+            ranked.append(((before + 0.5 * len(members)) / total, members))
+            before += len(members)
+    return ranked
