@@ -115,18 +115,29 @@ def angular_forces(
     values, slopes = np.empty(harmonics.shape[2], f.dtype), np.empty(harmonics.shape[2], f.dtype)
     size, first, n_lm = f.shape[0], start[0], harmonics.shape[2]
     real, offset = f.dtype.type, column * harmonics.shape[2]
+    # three rows at a time; with four the compiler would need too many checks for overlap and would not vectorise
+    whole = size - size % 3
     fx = fy = fz = vxx = vyy = vzz = vxy = vyz = vzx = real(0.0)
     for t in range(start.shape[0] - 1):
         for p in range(start[t], start[t + 1]):
             for m in range(n_lm):
                 values[m] = real(0.0)
                 slopes[m] = real(0.0)
-            for k in range(size):
-                value, slope = f[k, p - first], df[k, p - first]
-                row = E[t * size + k, offset : offset + n_lm]
+            for k in range(0, whole, 3):
+                a, b, c = f[k, p - first], f[k + 1, p - first], f[k + 2, p - first]
+                da, db, dc = df[k, p - first], df[k + 1, p - first], df[k + 2, p - first]
+                row = t * size + k
+                e0, e1 = E[row, offset : offset + n_lm], E[row + 1, offset : offset + n_lm]
+                e2 = E[row + 2, offset : offset + n_lm]
                 for m in range(n_lm):
-                    values[m] += value * row[m]
-                    slopes[m] += slope * row[m]
+                    values[m] += a * e0[m] + b * e1[m] + c * e2[m]
+                    slopes[m] += da * e0[m] + db * e1[m] + dc * e2[m]
+            for k in range(whole, size):
+                a, da = f[k, p - first], df[k, p - first]
+                e0 = E[t * size + k, offset : offset + n_lm]
+                for m in range(n_lm):
+                    values[m] += a * e0[m]
+                    slopes[m] += da * e0[m]
             Y, Yx, Yy, Yz = harmonics[p, 0], harmonics[p, 1], harmonics[p, 2], harmonics[p, 3]
             along = px = py = pz = real(0.0)
             for m in range(n_lm):
@@ -230,22 +241,33 @@ def angular_transpose(
     column: int,
 ) -> None:
     """Set the column of ``dB[tk, i * n_harmonics + lm]``, the angular part of the transpose of P."""
-    across, inward = np.empty(harmonics.shape[2], f.dtype), np.empty(harmonics.shape[2], f.dtype)
     size, first, n_lm = f.shape[0], start[0], harmonics.shape[2]
     offset = column * n_lm
-    for row in range(dB.shape[0]):
+    last = start[start.shape[0] - 1]
+    across, inward = np.empty((last - first, n_lm), f.dtype), np.empty((last - first, n_lm), f.dtype)
+    for p in range(first, last):
+        gx, gy, gz = tangents[0, p - first], tangents[1, p - first], tangents[2, p - first]
+        along = gx * vector[0, p] + gy * vector[1, p] + gz * vector[2, p]
+        Y, Yx, Yy, Yz = harmonics[p, 0], harmonics[p, 1], harmonics[p, 2], harmonics[p, 3]
+        u, w = across[p - first], inward[p - first]
         for m in range(n_lm):
-            dB[row, offset + m] = f.dtype.type(0.0)
+            u[m] = gx * Yx[m] + gy * Yy[m] + gz * Yz[m]
+        for m in range(n_lm):
+            w[m] = along * Y[m]
     for t in range(start.shape[0] - 1):
-        for p in range(start[t], start[t + 1]):
-            gx, gy, gz = tangents[0, p - first], tangents[1, p - first], tangents[2, p - first]
-            along = gx * vector[0, p] + gy * vector[1, p] + gz * vector[2, p]
-            Y, Yx, Yy, Yz = harmonics[p, 0], harmonics[p, 1], harmonics[p, 2], harmonics[p, 3]
+        low, high = start[t] - first, start[t + 1] - first
+        paired = high - (high - low) % 2
+        for k in range(size):
+            density = dB[t * size + k, offset : offset + n_lm]
             for m in range(n_lm):
-                across[m] = gx * Yx[m] + gy * Yy[m] + gz * Yz[m]
-                inward[m] = along * Y[m]
-            for k in range(size):
-                value, slope = f[k, p - first], df[k, p - first]
-                density = dB[t * size + k, offset : offset + n_lm]
+                density[m] = f.dtype.type(0.0)
+            # two pairs at a time: half the loads and stores of the sum
+            for p in range(low, paired, 2):
+                a, da, b, db = f[k, p], df[k, p], f[k, p + 1], df[k, p + 1]
+                u, w, v, x = across[p], inward[p], across[p + 1], inward[p + 1]
                 for m in range(n_lm):
-                    density[m] += value * across[m] + slope * inward[m]
+                    density[m] += a * u[m] + da * w[m] + b * v[m] + db * x[m]
+            for p in range(paired, high):
+                a, da, u, w = f[k, p], df[k, p], across[p], inward[p]
+                for m in range(n_lm):
+                    density[m] += a * u[m] + da * w[m]

@@ -106,9 +106,7 @@ def extend(plan: Plan, configuration: Configuration) -> Configuration | None:
         return None
     steps = round(plan.steps_factor * configuration.steps)
     nep_in = replace(configuration.nep_in, generation=steps)
-    return replace(
-        configuration, name=f"{configuration.name}-extended", phase="extended", steps=steps, nep_in=nep_in
-    )
+    return replace(configuration, name=f"{configuration.name}-extended", phase="extended", steps=steps, nep_in=nep_in)
 
 
 def make_runs(
