@@ -236,8 +236,9 @@ def descriptors(prepared: Prepared, nep: NEP) -> Array:
         part = np.empty((nep.settings.dim, len(mine)), prepared.dtype)
         part[: functions[0]] = weights.c_radial[a] @ prepared.densities.radial[mine].T
         A = np.einsum("nr,irm->nim", weights.c_angular[a], prepared.densities.angular[mine], optimize=True)
-        flat = np.ascontiguousarray(A.reshape(functions[1], -1))
-        invariants(flat, len(mine), terms.l_max, terms.monomials, terms.factors, terms.five_body, functions[0], part)
+        lanes = np.ascontiguousarray(A.transpose(2, 0, 1)).reshape(A.shape[2], -1)
+        angular = part[functions[0] :].reshape(nep.settings.n_invariants, -1)
+        invariants(lanes, terms.l_max, terms.monomials, terms.factors, terms.five_body, angular)
         q[:, mine] = part
     return q.T
 

@@ -1,8 +1,11 @@
 """Angular invariants of a block of atoms, their derivative, and the reverse of value and tangent.
 
-``A[n, i * n_lm + lm]`` are the real expansion coefficients, ``q[d, i]`` the descriptors; the angular part of q begins
-at row ``first`` and has n as its fastest index. ``monomials`` holds (slot, i, j, k) of each term of the four-body
-invariants with their ``factors``; ``five_body`` is the slot of q1111 or -1.
+Everything runs over *lanes*, the pairs (n, atom) of a block: ``a[lm, lane]`` are the real expansion coefficients,
+``q[slot, lane]`` the invariants, slot 0 being l = 1. Every product is then one long loop over lanes (five times faster
+than one (n, atom) after the other). Lanes without an atom hold old, finite numbers that nobody reads.
+
+``monomials`` holds (slot, i, j, k) of each term of the four-body invariants with their ``factors``; ``five_body`` is
+the slot of q1111 or -1.
 """
 
 from __future__ import annotations
@@ -35,146 +38,142 @@ def invariant_terms(settings: Settings, dtype: type[np.floating]) -> tuple[Integ
 
 
 @kernel
-def invariants(
-    A: Array,
-    atoms: int,
-    l_max: int,
-    monomials: Integers,
-    factors: Array,
-    five_body: int,
-    first: int,
-    q: Array,
-) -> None:
-    """Fill the angular rows of ``q`` from A."""
-    real, n_lm = A.dtype.type, l_max * (l_max + 2)
-    n_functions = A.shape[0]
-    for n in range(n_functions):
+def to_lanes(A: Array, atoms: int, a: Array) -> None:
+    """Copy ``A[n, i * n_lm + lm]`` to ``a[lm, n * width + i]``."""
+    n_lm, width = a.shape[0], a.shape[1] // A.shape[0]
+    for n in range(A.shape[0]):
         for i in range(atoms):
-            a = A[n, i * n_lm : (i + 1) * n_lm]
-            for degree in range(1, l_max + 1):
-                total = real(0.0)
-                for m in range(degree * degree - 1, degree * degree + 2 * degree):
-                    total += a[m] * a[m]
-                q[first + (degree - 1) * n_functions + n, i] = total
-            for slot in range(l_max, (q.shape[0] - first) // n_functions):
-                q[first + slot * n_functions + n, i] = real(0.0)
-            for term in range(monomials.shape[0]):
-                value = factors[term] * a[monomials[term, 1]] * a[monomials[term, 2]] * a[monomials[term, 3]]
-                q[first + monomials[term, 0] * n_functions + n, i] += value
-            if five_body >= 0:
-                one = q[first + n, i]
-                q[first + five_body * n_functions + n, i] = real(FIVE_BODY_FACTOR) * one * one
+            for m in range(n_lm):
+                a[m, n * width + i] = A[n, i * n_lm + m]
+
+
+@kernel
+def from_lanes(a: Array, atoms: int, A: Array) -> None:
+    """Copy ``a[lm, n * width + i]`` to ``A[n, i * n_lm + lm]``."""
+    n_lm, width = a.shape[0], a.shape[1] // A.shape[0]
+    for n in range(A.shape[0]):
+        for i in range(atoms):
+            for m in range(n_lm):
+                A[n, i * n_lm + m] = a[m, n * width + i]
+
+
+@kernel
+def invariants(a: Array, l_max: int, monomials: Integers, factors: Array, five_body: int, q: Array) -> None:
+    """Set ``q[slot, lane]``."""
+    lanes = a.shape[1]
+    q[:] = a.dtype.type(0.0)
+    for degree in range(1, l_max + 1):
+        row = q[degree - 1]
+        for m in range(degree * degree - 1, degree * degree + 2 * degree):
+            x = a[m]
+            for p in range(lanes):
+                row[p] += x[p] * x[p]
+    for term in range(monomials.shape[0]):
+        row, factor = q[monomials[term, 0]], factors[term]
+        x, y, z = a[monomials[term, 1]], a[monomials[term, 2]], a[monomials[term, 3]]
+        for p in range(lanes):
+            row[p] += factor * x[p] * y[p] * z[p]
+    if five_body >= 0:
+        row, one, factor = q[five_body], q[0], a.dtype.type(FIVE_BODY_FACTOR)
+        for p in range(lanes):
+            row[p] = factor * one[p] * one[p]
 
 
 @kernel
 def invariants_reverse(
-    A: Array,
-    atoms: int,
-    l_max: int,
-    monomials: Integers,
-    factors: Array,
-    five_body: int,
-    first: int,
-    q: Array,
-    gq: Array,
-    gA: Array,
+    a: Array, l_max: int, monomials: Integers, factors: Array, five_body: int, q: Array, gq: Array, ga: Array
 ) -> None:
-    """``gA = J^T gq``: derivative of a function of q by A, given its derivative by q."""
-    real, n_lm = A.dtype.type, l_max * (l_max + 2)
-    two, n_functions = real(2.0), A.shape[0]
-    for n in range(n_functions):
-        for i in range(atoms):
-            a, g = A[n, i * n_lm : (i + 1) * n_lm], gA[n, i * n_lm : (i + 1) * n_lm]
-            for degree in range(1, l_max + 1):
-                slope = gq[first + (degree - 1) * n_functions + n, i]
-                if degree == 1 and five_body >= 0:
-                    five = gq[first + five_body * n_functions + n, i]
-                    slope += two * real(FIVE_BODY_FACTOR) * q[first + n, i] * five
-                for m in range(degree * degree - 1, degree * degree + 2 * degree):
-                    g[m] = two * slope * a[m]
-            for term in range(monomials.shape[0]):
-                one, two_, three = monomials[term, 1], monomials[term, 2], monomials[term, 3]
-                slope = factors[term] * gq[first + monomials[term, 0] * n_functions + n, i]
-                g[one] += slope * a[two_] * a[three]
-                g[two_] += slope * a[one] * a[three]
-                g[three] += slope * a[one] * a[two_]
+    """``ga = J^T gq``: derivative of a function of q by a, given its derivative by q."""
+    real, lanes = a.dtype.type, a.shape[1]
+    slope = np.empty(lanes, a.dtype)
+    for degree in range(1, l_max + 1):
+        g = gq[degree - 1]
+        for p in range(lanes):
+            slope[p] = real(2.0) * g[p]
+        if degree == 1 and five_body >= 0:
+            one, five, factor = q[0], gq[five_body], real(4.0 * FIVE_BODY_FACTOR)
+            for p in range(lanes):
+                slope[p] += factor * one[p] * five[p]
+        for m in range(degree * degree - 1, degree * degree + 2 * degree):
+            x, out = a[m], ga[m]
+            for p in range(lanes):
+                out[p] = slope[p] * x[p]
+    for term in range(monomials.shape[0]):
+        g, factor = gq[monomials[term, 0]], factors[term]
+        for turn in range(3):
+            y = a[monomials[term, 1 + (turn + 1) % 3]]
+            z = a[monomials[term, 1 + (turn + 2) % 3]]
+            out = ga[monomials[term, 1 + turn]]
+            for p in range(lanes):
+                out[p] += factor * g[p] * y[p] * z[p]
 
 
 @kernel
 def invariants_tangent(
-    A: Array,
-    dA: Array,
-    atoms: int,
-    l_max: int,
-    monomials: Integers,
-    factors: Array,
-    five_body: int,
-    first: int,
-    q: Array,
-    dq: Array,
+    a: Array, da: Array, l_max: int, monomials: Integers, factors: Array, five_body: int, q: Array, dq: Array
 ) -> None:
-    """``dq = J dA``: change of the angular rows of q along a change of A."""
-    real, n_lm = A.dtype.type, l_max * (l_max + 2)
-    two, n_functions = real(2.0), A.shape[0]
-    for n in range(n_functions):
-        for i in range(atoms):
-            a, da = A[n, i * n_lm : (i + 1) * n_lm], dA[n, i * n_lm : (i + 1) * n_lm]
-            for degree in range(1, l_max + 1):
-                total = real(0.0)
-                for m in range(degree * degree - 1, degree * degree + 2 * degree):
-                    total += a[m] * da[m]
-                dq[first + (degree - 1) * n_functions + n, i] = two * total
-            for slot in range(l_max, (q.shape[0] - first) // n_functions):
-                dq[first + slot * n_functions + n, i] = real(0.0)
-            for term in range(monomials.shape[0]):
-                j, k, m = monomials[term, 1], monomials[term, 2], monomials[term, 3]
-                change = da[j] * a[k] * a[m] + a[j] * da[k] * a[m] + a[j] * a[k] * da[m]
-                dq[first + monomials[term, 0] * n_functions + n, i] += factors[term] * change
-            if five_body >= 0:
-                change = two * real(FIVE_BODY_FACTOR) * q[first + n, i] * dq[first + n, i]
-                dq[first + five_body * n_functions + n, i] = change
+    """``dq = J da``: change of the invariants along a change of a."""
+    real, lanes = a.dtype.type, a.shape[1]
+    dq[:] = real(0.0)
+    for degree in range(1, l_max + 1):
+        row = dq[degree - 1]
+        for m in range(degree * degree - 1, degree * degree + 2 * degree):
+            x, dx = a[m], da[m]
+            for p in range(lanes):
+                row[p] += real(2.0) * x[p] * dx[p]
+    for term in range(monomials.shape[0]):
+        row, factor = dq[monomials[term, 0]], factors[term]
+        for turn in range(3):
+            dx = da[monomials[term, 1 + turn]]
+            y = a[monomials[term, 1 + (turn + 1) % 3]]
+            z = a[monomials[term, 1 + (turn + 2) % 3]]
+            for p in range(lanes):
+                row[p] += factor * dx[p] * y[p] * z[p]
+    if five_body >= 0:
+        row, one, done, factor = dq[five_body], q[0], dq[0], real(2.0 * FIVE_BODY_FACTOR)
+        for p in range(lanes):
+            row[p] = factor * one[p] * done[p]
 
 
 @kernel
 def invariants_tangent_reverse(
-    A: Array,
-    dA: Array,
-    atoms: int,
+    a: Array,
+    da: Array,
     l_max: int,
     monomials: Integers,
     factors: Array,
     five_body: int,
-    first: int,
     q: Array,
     dq: Array,
     q_bar: Array,
     dq_bar: Array,
-    A_bar: Array,
+    a_bar: Array,
 ) -> None:
-    """Reverse of value and tangent by A: ``A_bar = J^T q_bar + (d(J dA)/dA)^T dq_bar``.
+    """Reverse of value and tangent by a: ``a_bar = J^T q_bar + (d(J da)/da)^T dq_bar``.
 
-    The reverse by ``dA`` is ``invariants_reverse`` of ``dq_bar``.
+    The reverse by ``da`` is ``invariants_reverse`` of ``dq_bar``.
     """
-    real, n_lm = A.dtype.type, l_max * (l_max + 2)
-    two, n_functions = real(2.0), A.shape[0]
-    for n in range(n_functions):
-        for i in range(atoms):
-            a, da = A[n, i * n_lm : (i + 1) * n_lm], dA[n, i * n_lm : (i + 1) * n_lm]
-            bar = A_bar[n, i * n_lm : (i + 1) * n_lm]
-            for degree in range(1, l_max + 1):
-                row = first + (degree - 1) * n_functions + n
-                value, change = q_bar[row, i], dq_bar[row, i]
-                if degree == 1 and five_body >= 0:
-                    five = first + five_body * n_functions + n
-                    scale = two * real(FIVE_BODY_FACTOR)
-                    value += scale * (q[row, i] * q_bar[five, i] + dq[row, i] * dq_bar[five, i])
-                    change += scale * q[row, i] * dq_bar[five, i]
-                for m in range(degree * degree - 1, degree * degree + 2 * degree):
-                    bar[m] = two * (value * a[m] + change * da[m])
-            for term in range(monomials.shape[0]):
-                j, k, m = monomials[term, 1], monomials[term, 2], monomials[term, 3]
-                row = first + monomials[term, 0] * n_functions + n
-                value, change = factors[term] * q_bar[row, i], factors[term] * dq_bar[row, i]
-                bar[j] += value * a[k] * a[m] + change * (da[k] * a[m] + a[k] * da[m])
-                bar[k] += value * a[j] * a[m] + change * (da[j] * a[m] + a[j] * da[m])
-                bar[m] += value * a[j] * a[k] + change * (da[j] * a[k] + a[j] * da[k])
+    real, lanes = a.dtype.type, a.shape[1]
+    value, change = np.empty(lanes, a.dtype), np.empty(lanes, a.dtype)
+    for degree in range(1, l_max + 1):
+        g, dg = q_bar[degree - 1], dq_bar[degree - 1]
+        for p in range(lanes):
+            value[p] = real(2.0) * g[p]
+            change[p] = real(2.0) * dg[p]
+        if degree == 1 and five_body >= 0:
+            one, done, g, dg = q[0], dq[0], q_bar[five_body], dq_bar[five_body]
+            factor = real(4.0 * FIVE_BODY_FACTOR)
+            for p in range(lanes):
+                value[p] += factor * (one[p] * g[p] + done[p] * dg[p])
+                change[p] += factor * one[p] * dg[p]
+        for m in range(degree * degree - 1, degree * degree + 2 * degree):
+            x, dx, out = a[m], da[m], a_bar[m]
+            for p in range(lanes):
+                out[p] = value[p] * x[p] + change[p] * dx[p]
+    for term in range(monomials.shape[0]):
+        g, dg, factor = q_bar[monomials[term, 0]], dq_bar[monomials[term, 0]], factors[term]
+        for turn in range(3):
+            j, k = monomials[term, 1 + (turn + 1) % 3], monomials[term, 1 + (turn + 2) % 3]
+            y, z, dy, dz, out = a[j], a[k], da[j], da[k], a_bar[monomials[term, 1 + turn]]
+            for p in range(lanes):
+                out[p] += factor * (g[p] * y[p] * z[p] + dg[p] * (dy[p] * z[p] + y[p] * dz[p]))

@@ -19,10 +19,12 @@ from neptuner.kernels.basis import radial_basis
 from neptuner.kernels.compile import kernel
 from neptuner.kernels.geometry import Geometry
 from neptuner.kernels.invariants import (
+    from_lanes,
     invariants,
     invariants_reverse,
     invariants_tangent,
     invariants_tangent_reverse,
+    to_lanes,
 )
 from neptuner.kernels.linear import accumulate, contract, expand
 from neptuner.kernels.network import (
@@ -72,6 +74,8 @@ class Dense(NamedTuple):
     R: Array
     B: Array
     A: Array
+    a: Array
+    """A over lanes, ``(n_harmonics, functions * width)``: see ``kernels.invariants``."""
     q: Array
     x: Array
     h1: Array
@@ -117,7 +121,8 @@ def _dense(weights: Weights, n_lm: int, width: int) -> Dense:
         np.empty((weights.c_radial.shape[2], width), dtype),
         np.empty((weights.c_angular.shape[2], width * n_lm), dtype),
         np.empty((weights.c_angular.shape[1], width * n_lm), dtype),
-        np.empty((dim, width), dtype),
+        np.zeros((n_lm, weights.c_angular.shape[1] * width), dtype),
+        np.zeros((dim, width), dtype),
         np.empty((dim, width), dtype),
         np.empty((weights.W0.shape[1], width), dtype),
         np.empty((weights.W1.shape[1], width), dtype),
@@ -140,12 +145,29 @@ def _scale(q: Array, scaler: Array, atoms: int, x: Array) -> None:
 
 
 @kernel
+def _slots(v: Dense, n_radial: int) -> Array:
+    """View the angular rows of q as ``(n_invariants, lanes)``."""
+    lanes = v.a.shape[1]
+    angular = v.q[n_radial:]
+    return angular.reshape((angular.size // lanes, lanes))
+
+
+@kernel
+def _reverse_invariants(terms: Terms, v: Dense, n_radial: int, m: int, g: Dense) -> None:
+    """Set ``g.A`` from ``g.q``."""
+    q, gq = _slots(v, n_radial), _slots(g, n_radial)
+    invariants_reverse(v.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, q, gq, g.a)
+    from_lanes(g.a, m, g.A)
+
+
+@kernel
 def _forward(weights: Weights, terms: Terms, a: int, net: int, m: int, n_lm: int, v: Dense, U: Array) -> None:
     """Fill ``v`` and the site energies (bias excluded) of a block of species a from its densities."""
     n_radial = weights.c_radial.shape[1]
     contract(weights.c_radial[a], v.R, m, v.q[:n_radial])
     contract(weights.c_angular[a], v.B, m * n_lm, v.A)
-    invariants(v.A, m, terms.l_max, terms.monomials, terms.factors, terms.five_body, n_radial, v.q)
+    to_lanes(v.A, m, v.a)
+    invariants(v.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, _slots(v, n_radial))
     _scale(v.q, weights.q_scaler, m, v.x)
     hidden_layer(weights.W0[net], weights.b0[net], v.x, m, v.h1)
     if weights.W1.shape[1] == 0:
@@ -199,9 +221,7 @@ def energy_sweep(
         input_gradient(weights.W0[net], weights.W1[net], weights.w[net], v.h1, v.h2, m, g.h1, g.h2, g.x)
         _scale(g.x, weights.q_scaler, m, g.q)
         expand(weights.c_radial[a], g.q[:n_radial], m, g.R)
-        invariants_reverse(
-            v.A, m, terms.l_max, terms.monomials, terms.factors, terms.five_body, n_radial, v.q, g.q, g.A
-        )
+        _reverse_invariants(terms, v, n_radial, m, g)
         expand(weights.c_angular[a], g.A, m * n_lm, g.B)
         for i in range(m):
             atom, shift = atoms[begin + i], shifts[begin + i]
@@ -334,7 +354,9 @@ def _tangent(
     n_radial = weights.c_radial.shape[1]
     contract(weights.c_radial[a], dv.R, m, dv.q[:n_radial])
     contract(weights.c_angular[a], dv.B, m * n_lm, dv.A)
-    invariants_tangent(v.A, dv.A, m, terms.l_max, terms.monomials, terms.factors, terms.five_body, n_radial, v.q, dv.q)
+    to_lanes(dv.A, m, dv.a)
+    q, dq = _slots(v, n_radial), _slots(dv, n_radial)
+    invariants_tangent(v.a, dv.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, q, dq)
     _scale(dv.q, weights.q_scaler, m, dv.x)
     layer_tangent(weights.W0[net], v.h1, dv.x, m, dz1, dv.h1)
     if weights.W1.shape[1]:
@@ -407,22 +429,19 @@ def _reverse_coefficients(
     accumulate(bar.q[:n_radial], v.R, m, gradient.c_radial[a])
     accumulate(dbar.q[:n_radial], dv.R, m, gradient.c_radial[a])
     invariants_tangent_reverse(
-        v.A,
-        dv.A,
-        m,
+        v.a,
+        dv.a,
         terms.l_max,
         terms.monomials,
         terms.factors,
         terms.five_body,
-        n_radial,
-        v.q,
-        dv.q,
-        bar.q,
-        dbar.q,
-        bar.A,
+        _slots(v, n_radial),
+        _slots(dv, n_radial),
+        _slots(bar, n_radial),
+        _slots(dbar, n_radial),
+        bar.a,
     )
-    invariants_reverse(
-        v.A, m, terms.l_max, terms.monomials, terms.factors, terms.five_body, n_radial, v.q, dbar.q, dbar.A
-    )
+    from_lanes(bar.a, m, bar.A)
+    _reverse_invariants(terms, v, n_radial, m, dbar)
     accumulate(bar.A, v.B, m * n_lm, gradient.c_angular[a])
     accumulate(dbar.A, dv.B, m * n_lm, gradient.c_angular[a])
