@@ -43,9 +43,7 @@ def test_a_study_killed_in_a_trial_ends_with_the_same_trials(tmp_path: Path) -> 
     (tmp_path / "study.toml").write_text(STUDY)
     command = [sys.executable, "-m", "neptuner", "study", str(tmp_path / "study.toml")]
     folder = tmp_path / "study"
-    controller = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    controller = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         before = Counter(event["event"] for event in events(folder))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from neptuner.training.trainer import Row
 
@@ -20,9 +20,8 @@ class TrainingProgress:
         self.live = sys.stderr.isatty()
         self.bar = Progress(
             TextColumn("step {task.fields[step]}"),
-            BarColumn(),
+            BarColumn(bar_width=12),
             TextColumn("{task.percentage:.0f} %"),
-            TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[errors]}"),
@@ -49,14 +48,13 @@ class TrainingProgress:
 
     def row(self, row: Row) -> None:
         """Show a row of errors."""
-        shown = [f"train {1e3 * row.train.force:.1f}"]
-        shown += [f"validation {1e3 * row.validation.force:.1f}"] if row.validation else []
-        shown += [f"test {1e3 * row.test.force:.1f}"] if row.test else []
-        text = f"force RMSE (meV/A): {', '.join(shown)}"
+        sets = {"train": row.train, "validation": row.validation, "test": row.test}
+        shown = {name: f"{1e3 * errors.force:.1f}" for name, errors in sets.items() if errors}
         if self.live:
-            self.bar.update(self.task, errors=text)
+            self.bar.update(self.task, errors=f"force {'/'.join(shown.values())} meV/A")
         else:
-            self.console.print(f"step {row.step:6d}  {row.seconds:7.1f} s  {text}", soft_wrap=True)
+            text = ", ".join(f"{name} {value}" for name, value in shown.items())
+            self.console.print(f"step {row.step:6d}  {row.seconds:7.1f} s  force RMSE (meV/A): {text}", soft_wrap=True)
 
     def conclude(self, summary: dict[str, Any], directory: Path) -> None:
         """Print the errors of the kept model."""
