@@ -96,6 +96,36 @@ def radial_forces(
 
 
 @kernel
+def _contract_basis(
+    f: Array, df: Array, p: int, E: Array, first_row: int, offset: int, values: Array, slopes: Array
+) -> None:
+    """Set ``values[lm] = sum_k f_k E_k,lm`` and ``slopes`` likewise with f_k', for pair p of the atom.
+
+    Three rows at a time: with four the compiler would need too many checks for overlap and would not vectorise.
+    """
+    size, n_lm = f.shape[0], values.shape[0]
+    whole = size - size % 3
+    for m in range(n_lm):
+        values[m] = f.dtype.type(0.0)
+        slopes[m] = f.dtype.type(0.0)
+    for k in range(0, whole, 3):
+        a, b, c = f[k, p], f[k + 1, p], f[k + 2, p]
+        da, db, dc = df[k, p], df[k + 1, p], df[k + 2, p]
+        row = first_row + k
+        e0, e1 = E[row, offset : offset + n_lm], E[row + 1, offset : offset + n_lm]
+        e2 = E[row + 2, offset : offset + n_lm]
+        for m in range(n_lm):
+            values[m] += a * e0[m] + b * e1[m] + c * e2[m]
+            slopes[m] += da * e0[m] + db * e1[m] + dc * e2[m]
+    for k in range(whole, size):
+        a, da = f[k, p], df[k, p]
+        e0 = E[first_row + k, offset : offset + n_lm]
+        for m in range(n_lm):
+            values[m] += a * e0[m]
+            slopes[m] += da * e0[m]
+
+
+@kernel
 def angular_forces(
     start: Integers,
     neighbor: NDArray[np.int32],
@@ -115,29 +145,10 @@ def angular_forces(
     values, slopes = np.empty(harmonics.shape[2], f.dtype), np.empty(harmonics.shape[2], f.dtype)
     size, first, n_lm = f.shape[0], start[0], harmonics.shape[2]
     real, offset = f.dtype.type, column * harmonics.shape[2]
-    # three rows at a time; with four the compiler would need too many checks for overlap and would not vectorise
-    whole = size - size % 3
     fx = fy = fz = vxx = vyy = vzz = vxy = vyz = vzx = real(0.0)
     for t in range(start.shape[0] - 1):
         for p in range(start[t], start[t + 1]):
-            for m in range(n_lm):
-                values[m] = real(0.0)
-                slopes[m] = real(0.0)
-            for k in range(0, whole, 3):
-                a, b, c = f[k, p - first], f[k + 1, p - first], f[k + 2, p - first]
-                da, db, dc = df[k, p - first], df[k + 1, p - first], df[k + 2, p - first]
-                row = t * size + k
-                e0, e1 = E[row, offset : offset + n_lm], E[row + 1, offset : offset + n_lm]
-                e2 = E[row + 2, offset : offset + n_lm]
-                for m in range(n_lm):
-                    values[m] += a * e0[m] + b * e1[m] + c * e2[m]
-                    slopes[m] += da * e0[m] + db * e1[m] + dc * e2[m]
-            for k in range(whole, size):
-                a, da = f[k, p - first], df[k, p - first]
-                e0 = E[t * size + k, offset : offset + n_lm]
-                for m in range(n_lm):
-                    values[m] += a * e0[m]
-                    slopes[m] += da * e0[m]
+            _contract_basis(f, df, p - first, E, t * size, offset, values, slopes)
             Y, Yx, Yy, Yz = harmonics[p, 0], harmonics[p, 1], harmonics[p, 2], harmonics[p, 3]
             along = px = py = pz = real(0.0)
             for m in range(n_lm):
