@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from neptuner.files.frames import Frame, check_frames, mask_missing_shear
 from neptuner.files.nep_in import NepIn, as_settings
 from neptuner.kernels.engine import Outputs
 from neptuner.kernels.engine import predict as predict_frames
+from neptuner.machine import usable_cpus
 from neptuner.potential.model import NEP
 from neptuner.potential.parameters import parameter_count
 from neptuner.potential.settings import Settings
@@ -58,11 +58,6 @@ class Silent:
 
     def row(self, row: Row) -> None:
         """Drop a row."""
-
-
-def available_threads() -> int:
-    """Number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def train(
@@ -119,7 +114,7 @@ def train(
     said = [*remarks(inputs.nep_in, steps), *_data_remarks(inputs)]
     for sentence in said:
         observer.remark(sentence)
-    threads = threads or available_threads()
+    threads = threads or usable_cpus()
     settings = Settings.from_nep_in(inputs.nep_in)
     offsets = fit_offsets(inputs.train, settings)
     sets = _datasets(inputs, settings, offsets, threads)
@@ -315,7 +310,7 @@ def predict(
     masked = 0
     if not keep_zero_shear:
         frames, masked = mask_missing_shear(frames)
-    outputs = predict_frames(nep, frames, threads=threads or available_threads())
+    outputs = predict_frames(nep, frames, threads=threads or usable_cpus())
     if out is not None:
         Path(out).mkdir(parents=True, exist_ok=True)
         write_outputs(Path(out), "test", frames, outputs)

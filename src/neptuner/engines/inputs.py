@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neptuner.errors import InputError
+from neptuner.files.digest import file_hash
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame, check_frames, mask_missing_shear
 from neptuner.files.nep_in import NepIn, read_nep_in
@@ -59,16 +59,11 @@ def read_inputs(folder: Path, *, seed: int, validation_fraction: float, keep_zer
         held_out = validation_mask(all_train, validation_fraction, seed)
         train = [frame for frame, held in zip(all_train, held_out, strict=True) if not held]
         validation = [frame for frame, held in zip(all_train, held_out, strict=True) if held]
-    hashes = {name: sha256_of(folder / name) for name in ("nep.in", *SETS) if (folder / name).exists()}
+    hashes = {name: file_hash(folder / name) for name in ("nep.in", *SETS) if (folder / name).exists()}
     return Inputs(resolve(nep_in, train), all_train, train, validation, test, masked, hashes)
 
 
 SETS = ("train.xyz", "valid.xyz", "test.xyz")
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _labelled(path: Path, nep_in: NepIn, *, needed: bool) -> list[Frame]:

@@ -29,11 +29,8 @@ class PairList(NamedTuple):
     """Unit vector from the atom to its neighbour and the distance in angstrom, ``(4, n_pairs)``."""
     radial: Array
     """x, dx/dr, fc, dfc/dr, ``(4, n_pairs)``: see ``basis.radial_basis``."""
-
-    @property
-    def most_neighbors(self) -> int:
-        """Most neighbours of one atom."""
-        return int((self.start[:, -1] - self.start[:, 0]).max(initial=0))
+    most_neighbors: int
+    """Most neighbours of one atom."""
 
 
 class Geometry(NamedTuple):
@@ -120,7 +117,9 @@ def _pair_list(
             -0.5 * np.pi / rc * np.sin(angle),
         ]
     ).astype(dtype)
-    return PairList(bounds[places].astype(np.int64), j[near].astype(np.int32), vector, radial)
+    start = bounds[places].astype(np.int64)
+    most = int((start[:, -1] - start[:, 0]).max(initial=0))
+    return PairList(start, j[near].astype(np.int32), vector, radial, most)
 
 
 @kernel

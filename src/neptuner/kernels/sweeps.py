@@ -100,10 +100,7 @@ def density_sweep(geometry: Geometry, first: int, last: int, densities: Densitie
 def _basis_scratch(geometry: Geometry, densities: Densities) -> tuple[Array, Array, Array, Array]:
     n_types = geometry.radial.start.shape[1] - 1
     dtype = geometry.harmonics.dtype
-    most_radial = most_angular = 0
-    for atom in range(geometry.radial.start.shape[0]):
-        most_radial = max(most_radial, geometry.radial.start[atom, n_types] - geometry.radial.start[atom, 0])
-        most_angular = max(most_angular, geometry.angular.start[atom, n_types] - geometry.angular.start[atom, 0])
+    most_radial, most_angular = geometry.radial.most_neighbors, geometry.angular.most_neighbors
     k_radial = densities.radial.shape[1] // n_types
     k_angular = densities.angular.shape[1] // n_types
     return (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +12,12 @@ from typing import Any
 from neptuner import __version__
 from neptuner.errors import InputError
 from neptuner.files.atomic import write_text
+from neptuner.files.digest import file_hash
 from neptuner.files.extxyz import read_frames, write_frames
 from neptuner.files.frames import Frame, check_frames
 from neptuner.files.nep_in import read_nep_in
 from neptuner.files.text import read_text
+from neptuner.machine import usable_cpus
 from neptuner.study.plan import SCHEMA, Plan, make_plan
 from neptuner.study.spec import StudySpec
 from neptuner.study.split import split_frames
@@ -90,12 +90,6 @@ def install(study: PreparedStudy, store: Store) -> tuple[Facts, bool]:
     return data, _copy_spec(study.spec, store)
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file in hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def machine_facts() -> dict[str, Any]:
     """Versions of what computes, and the machine."""
     return {
@@ -105,12 +99,6 @@ def machine_facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpus": usable_cpus(),
     }
-
-
-def usable_cpus() -> int:
-    """Number of processors that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _read(path: Path, elements: Sequence[str]) -> list[Frame]:

@@ -12,11 +12,12 @@ from typing import Any
 from neptuner.errors import Interrupted, NeptunerError
 from neptuner.launch.base import Finished, Job, Launcher
 from neptuner.launch.local import LocalLauncher
+from neptuner.machine import usable_cpus
 from neptuner.signals import stop_wish
 from neptuner.study.estimate import take_snapshot
 from neptuner.study.outcome import read_outcome
 from neptuner.study.plan import Configuration, Run, make_runs
-from neptuner.study.prepare import Facts, PreparedStudy, install, machine_facts, prepare, usable_cpus
+from neptuner.study.prepare import Facts, PreparedStudy, install, machine_facts, prepare
 from neptuner.study.progress import Observer, Silent, Snapshot
 from neptuner.study.results import make_results
 from neptuner.study.spec import StudySpec

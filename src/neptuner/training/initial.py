@@ -12,11 +12,22 @@ from neptuner.potential.parameters import parameter_count, unpack
 Floats = NDArray[np.float64]
 
 
+GAIN = 2.0
+"""Spread of hidden weights, in units of one over the root of the number of inputs."""
+
+BIAS_SPREAD = 0.5
+"""Spread of the first layer's biases about those that centre its inputs."""
+
+OUTPUT = 0.5
+"""Spread of output weights, in the units of ``GAIN``, in eV."""
+
+
 def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: bool) -> NEP:
     """Draw a starting model.
 
-    Coefficients c are normal, falling with k; ``q_scaler`` is the inverse of the range of each descriptor over the
-    training atoms with these coefficients; first-layer biases centre the inputs of each species' network.
+    Coefficients c are normal, with one over the root of the number of basis functions as spread; ``q_scaler`` is the
+    inverse of the range of each descriptor over the training atoms with these coefficients; first-layer biases centre
+    the inputs of each species' network.
 
     Parameters
     ----------
@@ -53,11 +64,6 @@ def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: 
         parameters.hidden[-1].bias[:, -1] = 0.0
         parameters.output[:, -1] = 0.0
     return NEP(settings, values, q_scaler, _max_neighbors(prepared))
-
-
-GAIN = 2.0
-BIAS_SPREAD = 0.5
-OUTPUT = 0.5
 
 
 def _max_neighbors(prepared: Prepared) -> tuple[int, int]:
