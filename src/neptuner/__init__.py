@@ -8,18 +8,19 @@ __version__ = "0.1.0"
 __all__ = ["NEP", "InputError", "__version__", "predict", "read_frames", "train"]
 
 _HOMES = {
-    "NEP": "neptuner.potential.model",
+    "NEP": "neptuner.engines.potential",
     "InputError": "neptuner.errors",
-    "predict": "neptuner.engines.embedded",
+    "predict": "neptuner.engines.prediction",
     "read_frames": "neptuner.files.extxyz",
     "train": "neptuner.engines.embedded",
 }
 
 if TYPE_CHECKING:
-    from neptuner.engines.embedded import predict, train
+    from neptuner.engines.embedded import train
+    from neptuner.engines.potential import NEP
+    from neptuner.engines.prediction import predict
     from neptuner.errors import InputError
     from neptuner.files.extxyz import read_frames
-    from neptuner.potential.model import NEP
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ import pytest
 from engines_data import training_folder
 from models import random_frame, random_model
 from neptuner.files.extxyz import write_frames
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 
 
 def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,7 @@ def test_a_signal_leaves_a_usable_model(tmp_path: Path, number: int) -> None:
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "nep.txt is the best model so far" in stderr
-    assert NEP.read(tmp_path / "nep.txt").settings.elements == ("Mg", "O")
+    assert Model.read(tmp_path / "nep.txt").settings.elements == ("Mg", "O")
     assert (tmp_path / "force_test.out").exists()
     assert not (tmp_path / "train.json").exists()
 

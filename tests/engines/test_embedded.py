@@ -11,13 +11,14 @@ import pytest
 
 from engines_data import NEP_IN, labelled, training_folder
 from models import random_frame, random_model
-from neptuner.engines.embedded import predict, train
+from neptuner.engines.embedded import train
+from neptuner.engines.prediction import predict
 from neptuner.errors import InputError
 from neptuner.files.extxyz import read_frames, write_frames
 from neptuner.files.loss_out import read_loss_out, read_validation_out
 from neptuner.files.predictions import read_predictions
 from neptuner.kernels.engine import predict as predict_frames
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_missing_shear_is_masked_and_can_be_believed(folder: Path) -> None:
     believed = predict(folder / "model.txt", folder / "zeros.xyz", keep_zero_shear=True)
     assert masked["masked_shear_frames"] == 6
     assert believed["masked_shear_frames"] == 0
-    outputs = predict_frames(NEP.read(folder / "model.txt"), frames)
+    outputs = predict_frames(Model.read(folder / "model.txt"), frames)
     error = np.array([(w - f.virial) / f.n_atoms for w, f in zip(outputs.virial, frames, strict=True)])
     assert masked["rmse_virial"] == pytest.approx(np.sqrt((error[:, :3] ** 2).mean()), rel=1e-6)
     assert believed["rmse_virial"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
@@ -128,7 +129,7 @@ def test_calorine_reads_the_model_and_agrees(folder: Path) -> None:
 
     train(folder, steps=40, threads=1)
     frames = read_frames(folder / "test.xyz")
-    ours = predict_frames(NEP.read(folder / "nep.txt"), frames)
+    ours = predict_frames(Model.read(folder / "nep.txt"), frames)
     first = 0
     for s, frame in enumerate(frames):
         atoms = Atoms(frame.species, frame.positions, cell=frame.cell, pbc=True)

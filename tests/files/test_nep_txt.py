@@ -53,7 +53,10 @@ def test_header_of_gpumd() -> None:
         ({"zbl": (1.0, 2.0, 0.7)}, 1, "zbl 1 2 0.7"),
         ({"cutoff": (6.0, 4.5, 5.0, 4.0)}, 1, "cutoff 6 4.5 5 4 80 30"),
         ({"typewise_cutoff": (2.5, 2.0, -1.0)}, 1, "cutoff 6 4.5 80 30 2.5 2 -1"),
+        ({"typewise_cutoff": (-1.0, -1.0, 0.65)}, 1, "cutoff 6 4.5 80 30 -1 -1 0.65"),
         ({"max_neighbors": (0, 0)}, 1, "cutoff 6 4.5"),
+        ({"max_neighbors": (0, 0), "cutoff": (6.0, 4.5, 5.0, 4.0)}, 1, "cutoff 6 4.5 5 4 0 0"),
+        ({"max_neighbors": (0, 0), "typewise_cutoff": (2.5, 2.0, -1.0)}, 1, "cutoff 6 4.5 0 0 2.5 2 -1"),
         ({"l_max": (4, 0, 0, 0, 0, 0, 0)}, 4, "l_max 4 0 0"),
         ({"l_max": (4, 1, 1, 0, 1, 0, 0)}, 4, "l_max 4 2 1 0 1 "),
     ],
@@ -143,14 +146,7 @@ def broken(line: int, content: str | None) -> str:
 
 BAD = {
     "empty": ("", r"line 1: found ``, expected a line `nep4 <number> <elements>`"),
-    "charge": (
-        broken(1, "nep4_charge1 2 Mg O"),
-        r"line 1: `nep4_charge1` is a model of a kind not supported",
-    ),
-    "dipole": (broken(1, "nep4_dipole 2 Mg O"), r"not supported"),
-    "temperature": (broken(1, "nep4_zbl_temperature 2 Mg O"), r"not supported"),
-    "vdw": (broken(1, "nep4_vdw 2 Mg O"), r"not supported"),
-    "nep2": (broken(1, "nep 2 Mg O"), r"not supported"),
+    "unknown kind": (broken(1, "nep6 2 Mg O"), r"`nep6` is a model of a kind not known; neptuner evaluates"),
     "other file": (broken(1, "type 2 Mg O"), r"is this a nep.txt\?"),
     "element count": (
         broken(1, "nep4 3 Mg O"),
@@ -161,6 +157,19 @@ BAD = {
         broken(1, "nep4_zbl 2 Mg O"),
         r"line 2: found `cutoff 6 4.5 80 30`, expected a line `zbl`",
     ),
+    "zbl factor": (
+        broken(1, "nep4_zbl 2 Mg O\nzbl 1 2 -1"),
+        r"line 2: `zbl` has the type-wise factor -1, expected one above 0",
+    ),
+    "one factor": (
+        broken(2, "cutoff 6 4 80 30 2.5 -1 -1"),
+        r"line 2: `cutoff` has the type-wise factors 2.5 -1, expected two above 0 or -1 -1",
+    ),
+    "two zbl factors": (
+        broken(1, "nep4_zbl 2 Mg O\nzbl 1 2 0.7").replace("80 30", "80 30 2.5 2 0.65"),
+        r"line 3: `cutoff` has the type-wise ZBL factor 0.65, but the `zbl` line has one too",
+    ),
+    "q1122": (broken(5, "l_max 4 1 0 0 1"), r"line 5: `l_max` has the invariant q1122 of GPUMD 5.3"),
     "cutoff of 3": (broken(2, "cutoff 6 4 80"), r"line 2: `cutoff` has 3 numbers, expected 4 or 6"),
     "neighbours": (broken(2, "cutoff 6 4 80.5 3"), r"line 2: `cutoff` has the neighbour numbers"),
     "missing line": (broken(3, None), r"line 3: found `basis_size 1 1`, expected a line `n_max`"),
@@ -197,3 +206,27 @@ def test_refuses_to_write_a_model_that_is_not_finite_or_not_whole(tmp_path: Path
     with pytest.raises(InputError, match="not finite"):
         write_nep_txt(tmp_path / "nep.txt", nep_txt)
     assert not (tmp_path / "nep.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("token", "kind"),
+    [
+        ("nep4_charge1", "is a model with charges (qNEP)"),
+        ("nep4_zbl_charge2", "is a model with charges (qNEP)"),
+        ("nep4_charge_vdw", "is a model with charges and van der Waals coefficients (qNEP)"),
+        ("nep4_zbl_vdw", "is a model with van der Waals coefficients"),
+        ("nep3_dipole", "is a model of dipole moments (TNEP)"),
+        ("nep4_polarizability", "is a model of polarizabilities (TNEP)"),
+        ("nep_polarizability", "is a model of polarizabilities (TNEP)"),
+        ("nep4_zbl_temperature", "is a model of free energies that depend on temperature"),
+        ("nep_zbl", "is a NEP2 model of GPUMD before 3.9.5"),
+        ("nep", "is a NEP2 model of GPUMD before 3.9.5"),
+        ("nep4_ilp", "is a model of a kind not known"),
+    ],
+)
+def test_a_model_of_another_kind_is_named(tmp_path: Path, token: str, kind: str) -> None:
+    (tmp_path / "nep.txt").write_text(broken(1, f"{token} 2 Mg O"))
+    with pytest.raises(InputError) as caught:
+        read_nep_txt(tmp_path / "nep.txt")
+    expected = f"`{token}` {kind}; neptuner evaluates potentials without charges: nep3, nep4, nep5, with or without zbl"
+    assert (caught.value.message, caught.value.line) == (expected, 1)

@@ -16,7 +16,7 @@ from neptuner.files.frames import Frame
 from neptuner.files.predictions import read_predictions
 from neptuner.kernels.engine import evaluate, gradient, make_batch, predict, prepare
 from neptuner.kernels.weights import weights_of
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.reference import evaluate as reference
 
 
@@ -127,7 +127,7 @@ def test_atoms_out_of_reach_have_no_forces() -> None:
 def test_float32_kernels_reproduce_gpumd(shared_data: Path, model: str, data: str, name: str) -> None:
     """Every frame, to the digits GPUMD prints (it computes in float32 too)."""
     frames = read_frames(shared_data / data)
-    outputs = predict(NEP.read(shared_data / model / "nep.txt"), frames)
+    outputs = predict(Model.read(shared_data / model / "nep.txt"), frames)
     printed = read_predictions(shared_data / model, name)
     atoms = np.array([frame.n_atoms for frame in frames])
     assert np.abs(outputs.energy / atoms - printed.energy).max() < 2e-5

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from models import EVERY_KIND, random_model
-from neptuner.errors import InputError
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count, unpack
 from neptuner.potential.settings import Settings
 
@@ -51,16 +50,8 @@ def test_a_vector_of_wrong_length_is_refused() -> None:
 def test_model_survives_nep_txt(tmp_path: Path, version, neuron, l_max) -> None:
     nep = random_model(version, neuron, l_max, cutoff=(5.0, 4.0, 4.0, 3.5))
     nep.write(tmp_path / "nep.txt")
-    again = NEP.read(tmp_path / "nep.txt")
+    again = Model.read(tmp_path / "nep.txt")
     assert again.settings == nep.settings
     assert again.max_neighbors == nep.max_neighbors
     np.testing.assert_allclose(again.values, nep.values, rtol=1e-7)
     np.testing.assert_allclose(again.q_scaler, nep.q_scaler, rtol=1e-7)
-
-
-def test_zbl_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    random_model().write(tmp_path / "nep.txt")
-    text = (tmp_path / "nep.txt").read_text().replace("nep4 2 Mg O \n", "nep4_zbl 2 Mg O \nzbl 1 2\n")
-    (tmp_path / "nep.txt").write_text(text)
-    with pytest.raises(InputError, match="ZBL"):
-        NEP.read(tmp_path / "nep.txt")

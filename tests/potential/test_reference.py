@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import EVERY_KIND, random_frame, random_model
+from models import CELL, EVERY_KIND, VARIANTS, random_frame, random_model
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
 from neptuner.files.predictions import read_predictions
 from neptuner.potential.invariants import cubic_monomials, wigner_3j
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.reference import evaluate, radial_basis, spherical_harmonics
 
 STEP = 1e-4
@@ -26,9 +26,8 @@ def derivative(function, step: float = STEP) -> float:
     return (8 * near - far) / (12 * step)
 
 
-@pytest.mark.parametrize(("version", "neuron", "l_max"), EVERY_KIND)
-def test_forces_are_minus_energy_gradient(version, neuron, l_max) -> None:
-    nep, frame = random_model(version, neuron, l_max), random_frame(3, n_atoms=4)
+def check_forces(nep: Model, frame: Frame) -> None:
+    """Compare three force components with minus the slope of the energy."""
     forces = evaluate(nep, frame).forces
     scale = np.abs(forces).max()
     for atom, axis in ((0, 0), (1, 1), (3, 2)):
@@ -41,9 +40,8 @@ def test_forces_are_minus_energy_gradient(version, neuron, l_max) -> None:
         assert -derivative(energy) == pytest.approx(forces[atom, axis], abs=1e-6 * scale)
 
 
-@pytest.mark.parametrize(("version", "neuron", "l_max"), EVERY_KIND[::3])
-def test_virial_is_minus_strain_derivative(version, neuron, l_max) -> None:
-    nep, frame = random_model(version, neuron, l_max), random_frame(4, n_atoms=4)
+def check_virial(nep: Model, frame: Frame) -> None:
+    """Compare the virial with minus the slope of the energy by strain."""
     virial = evaluate(nep, frame).virial
     for component, (a, b) in enumerate(((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (2, 0))):
 
@@ -54,6 +52,59 @@ def test_virial_is_minus_strain_derivative(version, neuron, l_max) -> None:
             return evaluate(nep, replace(frame, cell=cell, positions=positions)).energy
 
         assert -derivative(energy) == pytest.approx(virial[component], abs=1e-6 * np.abs(virial).max())
+
+
+@pytest.mark.parametrize(("version", "neuron", "l_max"), EVERY_KIND)
+def test_forces_are_minus_energy_gradient(version, neuron, l_max) -> None:
+    check_forces(random_model(version, neuron, l_max), random_frame(3, n_atoms=4))
+
+
+@pytest.mark.parametrize(("version", "neuron", "l_max"), EVERY_KIND[::3])
+def test_virial_is_minus_strain_derivative(version, neuron, l_max) -> None:
+    check_virial(random_model(version, neuron, l_max), random_frame(4, n_atoms=4))
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
+def test_variants_have_the_forces_and_virial_of_their_energy(options) -> None:
+    check_forces(random_model(**options), random_frame(3, n_atoms=4))
+    check_virial(random_model(**options), random_frame(3, n_atoms=4))
+
+
+SLAB = replace(random_frame(3, n_atoms=4, pbc=(True, True, False)), cell=CELL * [[1.0], [1.0], [0.0]])
+"""Periodic along two vectors; the third is zero."""
+
+
+@pytest.mark.parametrize("zbl", [None, "universal"])
+def test_partly_periodic_frames_have_the_forces_and_virial_of_their_energy(zbl) -> None:
+    check_forces(random_model(zbl=zbl), SLAB)
+    check_virial(random_model(zbl=zbl), SLAB)
+
+
+@pytest.mark.parametrize("pbc", [(False, True, True), (True, False, True), (False, True, False), (False, False, False)])
+def test_a_direction_that_is_not_periodic_is_one_with_a_vacuum(pbc) -> None:
+    """Whatever its vector is, zero or oblique."""
+    nep, vacuum = random_model(zbl="flexible"), np.where(pbc, 1.0, 8.0)[:, None] * CELL
+    frame = random_frame(6, n_atoms=5, pbc=pbc)
+    expected = evaluate(nep, replace(frame, cell=vacuum, pbc=(True, True, True)))
+    for cell in (CELL, vacuum, CELL * np.array(pbc)[:, None]):
+        found = evaluate(nep, replace(frame, cell=cell))
+        np.testing.assert_allclose(found.energies, expected.energies, atol=1e-12)
+        np.testing.assert_allclose(found.virials, expected.virials, atol=1e-11)
+    assert abs(evaluate(nep, replace(frame, pbc=(True, True, True))).energy - expected.energy) > 1e-3
+
+
+def test_a_primitive_cell_smaller_than_the_cutoff_is_its_supercell() -> None:
+    nep, primitive = random_model(zbl="universal"), random_frame(2, 2, 0.5 * CELL)
+    shifts = np.array(list(np.ndindex(3, 2, 2))) @ primitive.cell
+    supercell = Frame(
+        np.tile(primitive.species, 12),
+        (shifts[:, None, :] + primitive.positions).reshape(-1, 3),
+        primitive.cell * [[3.0], [2.0], [2.0]],
+    )
+    small, large = evaluate(nep, primitive), evaluate(nep, supercell)
+    np.testing.assert_allclose(large.energies, np.tile(small.energies, 12), rtol=1e-12)
+    np.testing.assert_allclose(large.forces, np.tile(small.forces, (12, 1)), atol=1e-11)
+    np.testing.assert_allclose(large.virials, np.tile(small.virials, (12, 1, 1)), atol=1e-11)
 
 
 def test_three_body_invariant_is_the_legendre_sum() -> None:
@@ -126,17 +177,22 @@ def test_q222_has_gpumds_constants() -> None:
         assert found[key] == pytest.approx(value, rel=1e-12)
 
 
-def test_an_isolated_atom_has_a_constant_energy_and_no_force() -> None:
-    nep = random_model()
+@pytest.mark.parametrize("options", [{}, {"zbl": "universal"}, {"typewise_cutoff": (1.6, 1.4)}])
+def test_isolated_atoms_have_a_constant_energy_and_no_force(options) -> None:
+    nep = random_model(**options)
     frame = Frame(np.array(["O"]), np.zeros((1, 3)), 50 * np.eye(3))
-    moved = Frame(np.array(["O"]), np.full((1, 3), 7.0), 60 * np.eye(3))
-    assert evaluate(nep, frame).energy == evaluate(nep, moved).energy
-    assert not evaluate(nep, frame).forces.any()
+    moved = Frame(np.array(["O"]), np.full((1, 3), 7.0), np.zeros((3, 3)), pbc=(False, False, False))
+    two = Frame(np.array(["O", "O"]), np.array([[0, 0, 0], [0, 0, 9.0]]), np.zeros((3, 3)), pbc=(False, False, False))
+    alone = evaluate(nep, frame)
+    assert alone.energy == evaluate(nep, moved).energy != 0.0
+    assert evaluate(nep, two).energies.tolist() == [alone.energy, alone.energy]
+    assert not alone.forces.any()
+    assert not evaluate(nep, two).virials.any()
 
 
 def test_reference_reproduces_gpumd(shared_data: Path) -> None:
     """One frame of GPUMD's PbTe example and small frames of a two-hidden-layer NEP3, to the printed digits."""
-    nep = NEP.read(shared_data / "pbte" / "nep.txt")
+    nep = Model.read(shared_data / "pbte" / "nep.txt")
     frame = read_frames(shared_data / "pbte" / "train.xyz")[0]
     result, printed = evaluate(nep, frame), read_predictions(shared_data / "pbte", "train")
     assert result.energy / frame.n_atoms == pytest.approx(printed.energy[0], abs=2e-5)
@@ -144,7 +200,7 @@ def test_reference_reproduces_gpumd(shared_data: Path) -> None:
     assert np.abs(result.virial / frame.n_atoms - printed.virial[0]).max() < 1e-5
 
     folder = shared_data / "j14-default-run"
-    nep, printed, first = NEP.read(folder / "nep.txt"), read_predictions(folder, "test"), 0
+    nep, printed, first = Model.read(folder / "nep.txt"), read_predictions(folder, "test"), 0
     for number, frame in enumerate(read_frames(shared_data / "j14-dft" / "test.xyz")[:6]):
         result = evaluate(nep, frame)
         assert result.energy / frame.n_atoms == pytest.approx(printed.energy[number], abs=2e-5)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from neptuner.cli.convert import convert
 from neptuner.cli.predict import predict
 from neptuner.cli.study import report, status, study
 from neptuner.cli.train import train
@@ -35,5 +36,5 @@ def root(
     """Train, sweep and judge neuroevolution potentials (NEP)."""
 
 
-for command in (train, predict, study, status, report):
+for command in (train, predict, convert, study, status, report):
     app.command()(command)

@@ -1,8 +1,8 @@
-"""Train here and evaluate here: neptuner's own trainer and kernels on files in GPUMD's layout."""
+"""Train here: neptuner's own trainer and kernels on a directory in GPUMD's layout."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -11,16 +11,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from neptuner import __version__
-from neptuner.engines.inputs import Inputs, in_full_periodicity, read_inputs
+from neptuner.engines.inputs import Inputs, read_inputs
 from neptuner.engines.outputs import append_row, start_outputs, write_outputs, write_summary
 from neptuner.errors import InputError
-from neptuner.files.extxyz import read_frames
-from neptuner.files.frames import Frame, check_frames, mask_missing_shear
+from neptuner.files.frames import Frame
 from neptuner.files.nep_in import NepIn, as_settings
-from neptuner.kernels.engine import Outputs
 from neptuner.kernels.engine import predict as predict_frames
 from neptuner.machine import usable_cpus
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count
 from neptuner.potential.settings import Settings
 from neptuner.signals import stop_wish
@@ -158,7 +156,7 @@ def _train(
     start_outputs(folder, validation=sets.validation is not None)
     settings = sets.train.prepared.settings
 
-    def on_row(row: Row, nep: NEP, best: bool) -> None:
+    def on_row(row: Row, nep: Model, best: bool) -> None:
         append_row(folder, row)
         if best:
             fold(nep, offsets).write(folder / "nep.txt")
@@ -216,7 +214,7 @@ def _datasets(inputs: Inputs, settings: Settings, offsets: Offsets, threads: int
 
 
 def _write_predictions(folder: Path, inputs: Inputs, threads: int) -> None:
-    nep = NEP.read(folder / "nep.txt")
+    nep = Model.read(folder / "nep.txt")
     for name, frames in (("train", inputs.all_train), ("test", inputs.test)):
         if frames:
             write_outputs(folder, name, frames, predict_frames(nep, frames, threads=threads))
@@ -262,86 +260,9 @@ def _summary(
 def _set_summary(data: Dataset | None, errors: Errors | None) -> dict[str, Any] | None:
     if data is None or errors is None:
         return None
-    return {"frames": data.n_frames, "atoms": data.n_atoms, **rmse_summary(errors)}
+    return {"frames": data.n_frames, "atoms": data.n_atoms, **_rmse_summary(errors)}
 
 
-def rmse_summary(errors: Errors) -> dict[str, float | None]:
-    """Name errors as every JSON of neptuner does; None where there are no labels."""
+def _rmse_summary(errors: Errors) -> dict[str, float | None]:
     pairs = (("energy", errors.energy), ("force", errors.force), ("virial", errors.virial))
     return {f"rmse_{name}": None if np.isnan(value) else value for name, value in pairs}
-
-
-def predict(
-    model: str | Path,
-    data: str | Path,
-    *,
-    out: str | Path | None = None,
-    threads: int | None = None,
-    keep_zero_shear: bool = False,
-) -> dict[str, Any]:
-    """Predict the frames of an extended xyz file and compare with its labels, as far as it has them.
-
-    Parameters
-    ----------
-    model
-        A nep.txt.
-    data
-        Extended xyz file.
-    out
-        Folder for GPUMD's prediction files ``*_test.out``.
-    threads
-        Number of threads; None takes every processor.
-    keep_zero_shear
-        Believe shear virials of exactly zero where the forces say that they are missing.
-
-    Returns
-    -------
-    ``frames``, ``atoms``, ``rmse_energy`` (eV/atom), ``rmse_force`` (eV/angstrom), ``rmse_virial`` (eV/atom; None
-    without labels) and ``masked_shear_frames``.
-
-    Raises
-    ------
-    InputError
-        For a bad file, or a species the model does not know.
-    """
-    nep = NEP.read(model)
-    frames = in_full_periodicity(read_frames(data))
-    check_frames(frames, nep.settings.elements, need_energy=False, need_forces=False)
-    masked = 0
-    if not keep_zero_shear:
-        frames, masked = mask_missing_shear(frames)
-    outputs = predict_frames(nep, frames, threads=threads or usable_cpus())
-    if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)
-        write_outputs(Path(out), "test", frames, outputs)
-    return {
-        "frames": len(frames),
-        "atoms": sum(frame.n_atoms for frame in frames),
-        **rmse_summary(label_errors(frames, outputs)),
-        "masked_shear_frames": masked,
-    }
-
-
-def label_errors(frames: Sequence[Frame], outputs: Outputs) -> Errors:
-    """RMSEs over the labels that exist; nan where none does."""
-    atoms = np.array([frame.n_atoms for frame in frames])
-    ends = np.cumsum(atoms)
-    energy, force, virial = [], [], []
-    for s, frame in enumerate(frames):
-        if frame.energy is not None:
-            energy.append((outputs.energy[s] - frame.energy) / atoms[s])
-        if frame.forces is not None:
-            force.append((outputs.forces[ends[s] - atoms[s] : ends[s]] - frame.forces).ravel())
-        if frame.virial is not None:
-            virial.append((outputs.virial[s] - frame.virial) / atoms[s])
-    return Errors(
-        *(
-            _rms(np.concatenate([np.atleast_1d(part) for part in parts]) if parts else np.empty(0))
-            for parts in (energy, force, virial)
-        )
-    )
-
-
-def _rms(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.sqrt(np.mean(known**2))) if known.size else float("nan")

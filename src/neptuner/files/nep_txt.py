@@ -17,6 +17,15 @@ from neptuner.files.l_max import LENGTH, normal_l_max, written_l_max
 from neptuner.files.text import read_text
 
 _TOKEN = re.compile(r"nep([345])(_zbl)?")
+_OTHER_TOKEN = re.compile(r"nep[345]?(?:_zbl)?_(.+?)\d?")
+_OTHER_KINDS = {
+    "charge": "with charges (qNEP)",
+    "charge_vdw": "with charges and van der Waals coefficients (qNEP)",
+    "vdw": "with van der Waals coefficients",
+    "dipole": "of dipole moments (TNEP)",
+    "polarizability": "of polarizabilities (TNEP)",
+    "temperature": "of free energies that depend on temperature",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +50,10 @@ class NepTxt:
     zbl: tuple[float, ...] | None = None
     """Inner and outer radius in angstrom, maybe a factor; zeros: the parameters end ``values`` (flexible)."""
     typewise_cutoff: tuple[float, ...] | None = None
-    """Three factors of covalent radii (radial, angular, ZBL; -1: off) that GPUMD 3.9.5 to 4.6 wrote."""
+    """Three factors of covalent radii (radial, angular, ZBL; -1: off) that GPUMD 3.9.5 to 4.6 wrote.
+
+    With such a ZBL factor the inner radius of a pair is half its outer one; with one in ``zbl`` it is 0.
+    """
 
 
 def read_nep_txt(path: str | Path) -> NepTxt:
@@ -55,10 +67,10 @@ def read_nep_txt(path: str | Path) -> NepTxt:
     lines = read_text(path).splitlines()
     header = _Header(lines, path)
     version, has_zbl, elements = header.first_line()
-    zbl = tuple(header.numbers("zbl", (2, 3))) if has_zbl else None
-    cutoff, max_neighbors, typewise = header.cutoff_line(len(elements))
+    zbl = header.zbl_line() if has_zbl else None
+    cutoff, max_neighbors, typewise = header.cutoff_line(len(elements), zbl)
     n_max, basis_size = header.pair("n_max"), header.pair("basis_size")
-    l_max = normal_l_max(header.integers("l_max", (1, LENGTH)))
+    l_max = header.l_max_line()
     neuron = header.neuron_line()
     values = _read_values(lines, header.read, path)
     nep_txt = NepTxt(version, elements, cutoff, max_neighbors, n_max, basis_size, l_max, neuron, values, zbl, typewise)
@@ -81,8 +93,10 @@ def format_nep_txt(nep_txt: NepTxt) -> str:
     Raises
     ------
     InputError
-        If a value is not finite or there are not as many as the header says.
+        If a value is not finite, there are not as many as the header says, or the cutoffs have no common form.
     """
+    if nep_txt.typewise_cutoff is not None and len(nep_txt.cutoff) > 2:
+        raise InputError("no nep.txt holds type-wise cutoff factors and a cutoff for each element; drop one of them")
     if len(nep_txt.values) != (expected := count_values(nep_txt)):
         raise InputError(f"the model has {len(nep_txt.values)} numbers, expected {expected}")
     if not np.isfinite(nep_txt.values).all():
@@ -127,10 +141,8 @@ class _Header:
         """Version, whether there is ZBL, and the elements."""
         token, *rest = self.words(None)
         match = _TOKEN.fullmatch(token)
-        if match is None and token.startswith("nep"):
-            raise self.error(f"`{token}` is a model of a kind not supported, expected nep3, nep4 or nep5")
         if match is None:
-            raise self.error(f"found `{token[:20]}`, expected nep3, nep4 or nep5: is this a nep.txt?")
+            raise self.error(_refusal(token))
         elements = tuple(rest[1:])
         if not elements or rest[0] != str(len(elements)) or not ATOMIC_NUMBERS.keys() >= set(elements):
             raise self.error(f"found `{' '.join([token, *rest])}`, expected `{token} <number> <elements>`")
@@ -156,7 +168,16 @@ class _Header:
         first, second = self.integers(name, (2, 2))
         return first, second
 
-    def cutoff_line(self, types: int) -> tuple[tuple[float, ...], tuple[int, int], tuple[float, ...] | None]:
+    def zbl_line(self) -> tuple[float, ...]:
+        """Radii and maybe a type-wise factor."""
+        numbers = tuple(self.numbers("zbl", (2, 3)))
+        if len(numbers) == 3 and numbers[2] <= 0:
+            raise self.error(f"`zbl` has the type-wise factor {numbers[2]:g}, expected one above 0")
+        return numbers
+
+    def cutoff_line(
+        self, types: int, zbl: Sequence[float] | None
+    ) -> tuple[tuple[float, ...], tuple[int, int], tuple[float, ...] | None]:
         """Cutoffs, neighbours and type-wise factors, from any of the four forms of the line."""
         numbers = self.numbers("cutoff", (2, 2 * types + 7))
         n = len(numbers)
@@ -164,10 +185,28 @@ class _Header:
             raise self.error(f"`cutoff` has {n} numbers, expected 4 or {2 * types + 2}")
         radii = 2 * types if n == 2 * types + 2 else 2
         neighbors = numbers[radii : radii + 2] or [0.0, 0.0]
-        factors = tuple(numbers[4:]) if n == 7 else None
         if any(count != int(count) or count < 0 for count in neighbors):
             raise self.error(f"`cutoff` has the neighbour numbers {neighbors}, expected whole numbers")
+        factors = self.check_factors(numbers[4:], zbl) if n == 7 else None
         return tuple(numbers[:radii]), (int(neighbors[0]), int(neighbors[1])), factors
+
+    def check_factors(self, factors: Sequence[float], zbl: Sequence[float] | None) -> tuple[float, ...]:
+        """Factors that GPUMD can have written: radial and angular both on or off, ZBL not on the `zbl` line too."""
+        if (factors[0] > 0) != (factors[1] > 0):
+            raise self.error(
+                f"`cutoff` has the type-wise factors {factors[0]:g} {factors[1]:g}, expected two above 0 or -1 -1"
+            )
+        if factors[2] > 0 and zbl is not None and len(zbl) == 3:
+            raise self.error(f"`cutoff` has the type-wise ZBL factor {factors[2]:g}, but the `zbl` line has one too")
+        return tuple(factors)
+
+    def l_max_line(self) -> tuple[int, ...]:
+        """The normal form of `l_max`."""
+        numbers = self.integers("l_max", (1, LENGTH))
+        # GPUMD 5.3 alone writes five numbers with q222 as 1 and not 2; its fifth is not the q123 of later versions.
+        if len(numbers) == 5 and numbers[1] == 1 and numbers[4]:
+            raise self.error("`l_max` has the invariant q1122 of GPUMD 5.3, which no later version knows; train again")
+        return normal_l_max(numbers)
 
     def neuron_line(self) -> tuple[int, ...]:
         """Neurons without the zeros that stand for absent layers."""
@@ -177,6 +216,19 @@ class _Header:
         if len(layers) > 2 or 0 in layers:
             raise self.error(f"`ANN` holds {layers}, expected one or two hidden layers")
         return tuple(layers)
+
+
+def _refusal(token: str) -> str:
+    """Say what kind of model a first word stands for that is not one of ours."""
+    ours = "neptuner evaluates potentials without charges: nep3, nep4, nep5, with or without zbl"
+    match = _OTHER_TOKEN.fullmatch(token)
+    if match is not None and match[1] in _OTHER_KINDS:
+        return f"`{token}` is a model {_OTHER_KINDS[match[1]]}; {ours}"
+    if token in ("nep", "nep_zbl"):
+        return f"`{token}` is a NEP2 model of GPUMD before 3.9.5; {ours}"
+    if token.startswith("nep"):
+        return f"`{token[:20]}` is a model of a kind not known; {ours}"
+    return f"found `{token[:20]}`, expected nep3, nep4 or nep5: is this a nep.txt?"
 
 
 def _read_values(lines: Sequence[str], skip: int, path: str | Path) -> NDArray[np.float64]:
@@ -199,7 +251,8 @@ def _is_finite(line: str) -> bool:
 
 def _format_header(nep_txt: NepTxt) -> str:
     token = f"nep{nep_txt.version}" + ("" if nep_txt.zbl is None else "_zbl")
-    neighbors = nep_txt.max_neighbors if any(nep_txt.max_neighbors) else ()
+    only_radii = not any(nep_txt.max_neighbors) and len(nep_txt.cutoff) == 2 and nep_txt.typewise_cutoff is None
+    neighbors = () if only_radii else nep_txt.max_neighbors
     l_max = written_l_max(nep_txt.l_max)
     # GPUMD leaves a blank at the end of an l_max line that goes beyond q1111.
     lines = [

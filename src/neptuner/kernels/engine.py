@@ -16,7 +16,7 @@ from neptuner.kernels.invariants import invariant_terms, invariants
 from neptuner.kernels.sweeps import Densities, Terms, density_sweep, energy_sweep, gradient_sweep
 from neptuner.kernels.threads import run_all
 from neptuner.kernels.weights import Weights, flatten_gradient, weights_of, zero_gradient
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.settings import Settings
 
 Array = NDArray[np.floating]
@@ -207,7 +207,7 @@ def gradient(
 
 
 def predict(
-    nep: NEP,
+    nep: Model,
     frames: Sequence[Frame],
     *,
     dtype: type[np.floating] = np.float32,
@@ -226,7 +226,7 @@ def predict(
     )
 
 
-def descriptors(prepared: Prepared, nep: NEP) -> Array:
+def descriptors(prepared: Prepared, nep: Model) -> Array:
     """Unscaled descriptors of every atom, ``(n_atoms, dim)``."""
     weights, terms = weights_of(nep, prepared.dtype), prepared.terms
     q = np.empty((nep.settings.dim, prepared.geometry.n_atoms), prepared.dtype)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count, unpack
 from neptuner.potential.settings import Settings
 
@@ -34,7 +34,7 @@ class Weights(NamedTuple):
     """``(dim,)``"""
 
 
-def weights_of(nep: NEP, dtype: type[np.floating]) -> Weights:
+def weights_of(nep: Model, dtype: type[np.floating]) -> Weights:
     """Lay out a potential for the kernels."""
     parameters = nep.parameters
     first = parameters.hidden[0]

@@ -1,7 +1,8 @@
 """The slow, obvious NEP in double precision: what every compiled kernel is tested against.
 
 It follows the formulas of Fan et al., J. Chem. Phys. 157, 114801 (2022) with complex spherical harmonics, written
-independently of the kernels. Costs grow with the number of images: use it on small cells.
+independently of the kernels; directions that are not periodic have no images. Costs grow with the number of images:
+use it on small cells.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from neptuner.files.frames import Frame
 from neptuner.potential.invariants import FIVE_BODY_FACTOR, FOUR_BODY, wigner_3j
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.settings import Settings
+from neptuner.potential.zbl import pair_energy, zbl_table
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +51,7 @@ class Evaluation:
         return np.array([total[0, 0], total[1, 1], total[2, 2], total[0, 1], total[1, 2], total[2, 0]])
 
 
-def evaluate(nep: NEP, frame: Frame) -> Evaluation:
+def evaluate(nep: Model, frame: Frame) -> Evaluation:
     """Evaluate energies, forces and per-atom virials of one frame."""
     settings, parameters = nep.settings, nep.parameters
     types = np.array([settings.elements.index(symbol) for symbol in frame.species])
@@ -76,8 +78,10 @@ def evaluate(nep: NEP, frame: Frame) -> Evaluation:
     p_radial = np.einsum("pn,pn->p", slope_radial[radial.i], dg)[:, None] * radial.units
     along = np.einsum("pnm,pn,mp->p", G[angular.i], dga, harmonics).real[:, None] * angular.units
     across = np.einsum("pnm,pn,mpx->px", G[angular.i], ga, gradients).real
+    repulsion, p_repulsion = _repulsion(settings, angular)
+    np.add.at(energies, angular.i, repulsion)
     forces, virials = np.zeros((n, 3)), np.zeros((n, 3, 3))
-    for pairs, p in ((radial, p_radial), (angular, along + across)):
+    for pairs, p in ((radial, p_radial), (angular, along + across), (angular, p_repulsion)):
         np.add.at(forces, pairs.i, p)
         np.add.at(forces, pairs.j, -p)
         np.add.at(virials, pairs.j, -pairs.vectors[:, :, None] * p[:, None, :])
@@ -108,17 +112,26 @@ class _Pairs:
         return np.einsum("nkp,kp->pn", pair_c, f), np.einsum("nkp,kp->pn", pair_c, df)
 
 
+def _repulsion(settings: Settings, pairs: _Pairs) -> tuple[Floats, Floats]:
+    """Share of the centre in the ZBL energy of each pair, ``(n_pairs,)``, and its derivative, ``(n_pairs, 3)``."""
+    if settings.zbl is None:
+        return np.zeros(len(pairs.i)), np.zeros_like(pairs.vectors)
+    phi, slope = pair_energy(pairs.distances, zbl_table(settings.zbl, settings.elements)[pairs.types])
+    return 0.5 * phi, 0.5 * slope[:, None] * pairs.units
+
+
 def all_pairs(frame: Frame, cutoff: float) -> tuple[NDArray[np.int_], NDArray[np.int_], Floats]:
     """List every ordered pair of atoms or images closer than the cutoff: i, j and r_j - r_i (``(n_pairs, 3)``)."""
-    thickness = abs(np.linalg.det(frame.cell)) / np.linalg.norm(
-        np.cross(np.roll(frame.cell, -1, axis=0), np.roll(frame.cell, -2, axis=0)), axis=1
+    cell = complete_cell(frame.cell, frame.pbc)
+    thickness = abs(np.linalg.det(cell)) / np.linalg.norm(
+        np.cross(np.roll(cell, -1, axis=0), np.roll(cell, -2, axis=0)), axis=1
     )
-    fractional = frame.positions @ np.linalg.inv(frame.cell)
+    fractional = frame.positions @ np.linalg.inv(cell)
     spread = np.ptp(fractional, axis=0)
     reach = [int(np.ceil(cutoff / t + w)) if p else 0 for t, w, p in zip(thickness, spread, frame.pbc, strict=True)]
     found = []
     for shift in product(*(range(-m, m + 1) for m in reach)):
-        vectors = frame.positions[None, :, :] + np.array(shift) @ frame.cell - frame.positions[:, None, :]
+        vectors = frame.positions[None, :, :] + np.array(shift) @ cell - frame.positions[:, None, :]
         close = np.linalg.norm(vectors, axis=2) < cutoff
         if not any(shift):
             np.fill_diagonal(close, False)
@@ -126,6 +139,15 @@ def all_pairs(frame: Frame, cutoff: float) -> tuple[NDArray[np.int_], NDArray[np
         found.append((i, j, vectors[i, j]))
     i, j, vectors = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return i, j, vectors
+
+
+def complete_cell(cell: Floats, pbc: tuple[bool, bool, bool]) -> Floats:
+    """Replace the vectors of non-periodic directions, which may be anything, by unit vectors across all others."""
+    periodic = np.array(pbc)
+    complete = np.array(cell, dtype=float)
+    _, _, basis = np.linalg.svd(complete[periodic])
+    complete[~periodic] = basis[periodic.sum() :]
+    return complete
 
 
 def radial_basis(r: Floats, cutoff: Floats | float, size: int) -> tuple[Floats, Floats]:
@@ -207,7 +229,7 @@ def _four_body(
     return value, jacobian
 
 
-def _networks(nep: NEP, types: NDArray[np.int_], q: Floats) -> tuple[Floats, Floats]:
+def _networks(nep: Model, types: NDArray[np.int_], q: Floats) -> tuple[Floats, Floats]:
     """Site energies ``(n,)`` and their derivatives by the unscaled descriptors ``(n, dim)``."""
     parameters = nep.parameters
     energies, slopes = np.zeros(len(q)), np.zeros_like(q)

@@ -8,8 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from neptuner.files.elements import covalent_radii
 from neptuner.files.nep_in import NepIn
 from neptuner.files.nep_txt import NepTxt
+from neptuner.potential.zbl import Zbl
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Settings:
     """Highest l of the three-body invariants, then 0 or 1 for q222, q1111, q112, q123, q233, q134."""
     neuron: tuple[int, ...]
     """Neurons of the one or two hidden layers."""
+    typewise_cutoff: tuple[float, float] | None = None
+    """Positive factors of the sum of two covalent radii that limit the radial and the angular cutoff of a pair."""
+    zbl: Zbl | None = None
+    """The repulsion at short range that is added to the network; its neighbours are the angular ones."""
 
     @classmethod
     def from_nep_in(cls, nep_in: NepIn) -> Settings:
@@ -53,6 +59,8 @@ class Settings:
             nep_txt.basis_size,
             nep_txt.l_max,
             nep_txt.neuron,
+            _typewise_cutoff(nep_txt),
+            Zbl.from_nep_txt(nep_txt),
         )
 
     @property
@@ -97,8 +105,24 @@ class Settings:
 
     @cached_property
     def pair_cutoffs(self) -> NDArray[np.float64]:
-        """Cutoffs of species pairs in angstrom, ``(2, n_types, n_types)``: the mean of the two species' values."""
+        """Cutoffs of species pairs in angstrom, ``(2, n_types, n_types)``.
+
+        The mean of the two species' values, or the type-wise factor times the sum of their radii if that is less.
+        """
         per_type = np.array(self.cutoff, dtype=float).reshape(-1, 2)
         per_type = np.broadcast_to(per_type, (self.n_types, 2)).T
         means: NDArray[np.float64] = 0.5 * (per_type[:, :, None] + per_type[:, None, :])
-        return means
+        if self.typewise_cutoff is None:
+            return means
+        radii = np.array(covalent_radii(self.elements))
+        limits = np.multiply.outer(self.typewise_cutoff, np.add.outer(radii, radii))
+        smaller: NDArray[np.float64] = np.minimum(means, limits)
+        return smaller
+
+
+def _typewise_cutoff(nep_txt: NepTxt) -> tuple[float, float] | None:
+    """Take the factors for the radial and angular cutoffs; -1 stands for absent ones."""
+    if nep_txt.typewise_cutoff is None or nep_txt.typewise_cutoff[0] <= 0:
+        return None
+    radial, angular, _ = nep_txt.typewise_cutoff
+    return radial, angular

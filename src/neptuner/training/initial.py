@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.engine import Prepared, descriptors
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count, unpack
 
 Floats = NDArray[np.float64]
@@ -22,7 +22,7 @@ OUTPUT = 0.5
 """Spread of output weights, in the units of ``GAIN``, in eV."""
 
 
-def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: bool) -> NEP:
+def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: bool) -> Model:
     """Draw a starting model.
 
     Coefficients c are normal, with one over the root of the number of basis functions as spread; ``q_scaler`` is the
@@ -43,7 +43,7 @@ def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: 
     parameters = unpack(settings, values)
     for c in (parameters.c_radial, parameters.c_angular):
         c[:] = rng.normal(size=c.shape) / np.sqrt(c.shape[1])
-    nep = NEP(settings, values, np.ones(settings.dim))
+    nep = Model(settings, values, np.ones(settings.dim))
     q = descriptors(prepared, nep).astype(np.float64)
     span = np.ptp(q, axis=0)
     q_scaler = 1.0 / np.where(span > 1e-6 * (np.abs(q).max(axis=0) + 1e-12), span, 1.0)
@@ -63,7 +63,7 @@ def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: 
         parameters.hidden[-1].weight[:, -1, :] = 0.0
         parameters.hidden[-1].bias[:, -1] = 0.0
         parameters.output[:, -1] = 0.0
-    return NEP(settings, values, q_scaler, _max_neighbors(prepared))
+    return Model(settings, values, q_scaler, _max_neighbors(prepared))
 
 
 def _max_neighbors(prepared: Prepared) -> tuple[int, int]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.files.frames import Frame
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.potential.parameters import unpack
 from neptuner.potential.settings import Settings
 
@@ -58,7 +58,7 @@ def fit_offsets(frames: Sequence[Frame], settings: Settings) -> Offsets:
     return Offsets(common, by_type)
 
 
-def fold(nep: NEP, offsets: Offsets) -> NEP:
+def fold(nep: Model, offsets: Offsets) -> Model:
     """Put the offsets into a trained model, so that it predicts total energies."""
     values = nep.values.copy()
     parameters = unpack(nep.settings, values)
@@ -69,4 +69,4 @@ def fold(nep: NEP, offsets: Offsets) -> NEP:
         parameters.hidden[-1].weight[:, -1, :] = 0.0
         parameters.hidden[-1].bias[:, -1] = -1.0
         parameters.output[:, -1] = offsets.by_type / tanh(1.0)
-    return NEP(nep.settings, values, nep.q_scaler, nep.max_neighbors)
+    return Model(nep.settings, values, nep.q_scaler, nep.max_neighbors)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neptuner.errors import NeptunerError
 from neptuner.kernels.engine import Batch, Outputs, evaluate, gradient
 from neptuner.kernels.weights import weights_of
-from neptuner.potential.model import NEP
+from neptuner.potential.model import Model
 from neptuner.training.adamw import AdamWSettings, AdamWState, adamw_step, learning_rate
 from neptuner.training.dataset import Dataset
 from neptuner.training.initial import initial_model
@@ -68,7 +68,7 @@ class Row:
 class Trained:
     """The outcome of a training."""
 
-    nep: NEP
+    nep: Model
     """Model of the best row, without energy offsets."""
     best: Row
     last: Row
@@ -85,7 +85,7 @@ def train(
     settings: TrainerSettings,
     *,
     keep_neuron: bool = False,
-    on_row: Callable[[Row, NEP, bool], None] = lambda *_: None,
+    on_row: Callable[[Row, Model, bool], None] = lambda *_: None,
     on_step: Callable[[int, float], None] = lambda *_: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
@@ -122,7 +122,7 @@ def train(
         slope = _gradient(nep, sets.train, frames, settings)
         rate = learning_rate(settings.optimizer, progress)
         values = adamw_step(settings.optimizer, state, values, slope, rate)
-        nep = NEP(nep.settings, values, nep.q_scaler, nep.max_neighbors)
+        nep = Model(nep.settings, values, nep.q_scaler, nep.max_neighbors)
         progress = _progress(step, perf_counter() - called, settings)
         on_step(step, progress)
         stopped = should_stop() and progress < 1.0
@@ -141,7 +141,7 @@ def train(
     return Trained(best[0], best[1], row, seconds, seconds - judging, step, stopped)
 
 
-def _warm_up(nep: NEP, data: Dataset, settings: TrainerSettings) -> None:
+def _warm_up(nep: Model, data: Dataset, settings: TrainerSettings) -> None:
     """Compile the kernels before the clock starts."""
     _gradient(nep, data, np.zeros(1, dtype=np.int64), settings)
 
@@ -158,7 +158,7 @@ def _mini_batches(rng: np.random.Generator, n_frames: int, settings: TrainerSett
         yield from np.array_split(rng.permutation(n_frames), pieces)
 
 
-def _gradient(nep: NEP, data: Dataset, frames: NDArray[np.int64], settings: TrainerSettings) -> Floats:
+def _gradient(nep: Model, data: Dataset, frames: NDArray[np.int64], settings: TrainerSettings) -> Floats:
     batch, labels = data.batch(np.sort(frames))
     weights = weights_of(nep, data.prepared.dtype)
     outputs = evaluate(data.prepared, weights, batch, settings.threads)
@@ -180,7 +180,7 @@ def _regularisation_gradient(values: Floats, settings: TrainerSettings) -> Float
     return settings.lambda_1 / n * np.sign(values) + settings.lambda_2 / (n * root) * values
 
 
-def _judge(nep: NEP, sets: DataSets, settings: TrainerSettings, step: int, seconds: float) -> tuple[NEP, Row]:
+def _judge(nep: Model, sets: DataSets, settings: TrainerSettings, step: int, seconds: float) -> tuple[Model, Row]:
     """Set the common bias to the best one for the training energies, and take all errors with it."""
     batch, labels = sets.train.batch()
     outputs = _outputs(nep, sets.train, batch, settings)
@@ -188,7 +188,7 @@ def _judge(nep: NEP, sets: DataSets, settings: TrainerSettings, step: int, secon
     weight = labels.weight**2 * labels.energy_weight
     shift = float(np.sum(weight * (outputs.energy - labels.energy) / atoms) / max(weight.sum(), 1e-300))
     values = nep.values.copy()
-    nep = NEP(nep.settings, values, nep.q_scaler, nep.max_neighbors)
+    nep = Model(nep.settings, values, nep.q_scaler, nep.max_neighbors)
     nep.parameters.bias[0] += shift
     outputs.energy[:] -= shift * atoms
     errors_train = errors(outputs, labels, batch)
@@ -198,14 +198,14 @@ def _judge(nep: NEP, sets: DataSets, settings: TrainerSettings, step: int, secon
     return nep, Row(step, total, l1, l2, errors_train, validation, test, seconds)
 
 
-def _errors(nep: NEP, data: Dataset | None, settings: TrainerSettings) -> Errors | None:
+def _errors(nep: Model, data: Dataset | None, settings: TrainerSettings) -> Errors | None:
     if data is None:
         return None
     batch, labels = data.batch()
     return errors(_outputs(nep, data, batch, settings), labels, batch)
 
 
-def _outputs(nep: NEP, data: Dataset, batch: Batch, settings: TrainerSettings) -> Outputs:
+def _outputs(nep: Model, data: Dataset, batch: Batch, settings: TrainerSettings) -> Outputs:
     return evaluate(data.prepared, weights_of(nep, data.prepared.dtype), batch, settings.threads)
 
 

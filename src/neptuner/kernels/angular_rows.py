@@ -1,0 +1,376 @@
+"""The angular part over rows of pairs: radial functions, spherical harmonics, expansion coefficients, gradients.
+
+Rows are those of ``kernels.rows``; here come the rows behind ``FIRST_FREE``. The lanes of one atom are contiguous and
+padded to a multiple of eight with pairs at the cutoff, which give nothing.
+"""
+
+from __future__ import annotations
+
+from math import factorial, pi, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.kernels.compile import kernel
+from neptuner.kernels.rows import (
+    DFC,
+    DX,
+    DX_DR,
+    DY,
+    DZ,
+    FC,
+    FIRST_FREE,
+    INVERSE_R,
+    INVERSE_RC,
+    LANES,
+    SLOPE,
+    TWO_X,
+    VALUE,
+)
+
+Array = NDArray[np.floating]
+Integers = NDArray[np.int32]
+
+L_MOST = 8
+MOST_BASIS = 20
+MOST_FUNCTIONS = 20
+
+UX, UY, UZ, GX, GY, GZ, ALONG, INWARD = range(FIRST_FREE, FIRST_FREE + 8)
+"""Unit vector, gradient by the unit vector and then the partial force p_ij, radial slope, scratch."""
+T = INWARD + 1
+"""Chebyshev polynomials T_k, ``MOST_BASIS`` rows."""
+GATHERED = T + MOST_BASIS
+"""The same with the lanes sorted by species."""
+G = GATHERED + MOST_BASIS
+"""Radial functions, ``MOST_FUNCTIONS`` rows: g_n, or f_k on the density route."""
+DG = G + MOST_FUNCTIONS
+"""Their derivatives by r."""
+COSINE = DG + MOST_FUNCTIONS
+"""Re (x + iy)^m."""
+SINE = COSINE + L_MOST + 1
+"""Im (x + iy)^m."""
+LEGENDRE = SINE + L_MOST + 1
+"""Normalised d^m P_l / dz^m in row l (l + 1) / 2 + m, and one row of zeros for m = l + 1."""
+Y = LEGENDRE + (L_MOST + 1) * (L_MOST + 2) // 2 + 1
+"""Real harmonics, in the order of ``potential.invariants.harmonic_index``."""
+V = Y + L_MOST * (L_MOST + 2)
+"""Derivative of the energy by g_n Y_lm, summed over n with g_n: one row a harmonic."""
+ROWS = V + L_MOST * (L_MOST + 2)
+"""Number of rows of scratch."""
+
+
+class Harmonics(NamedTuple):
+    """Numbers of the recursion of normalised Legendre derivatives, each ``(l_max + 1, l_max + 1)``, index l, m.
+
+    ``Q[l, m] = up[l, m] z Q[l-1, m] - down[l, m] Q[l-2, m]``, ``Q[m, m] = diagonal[m, m]`` and
+    ``dQ[l, m]/dz = slope[l, m] Q[l, m+1]``.
+    """
+
+    diagonal: Array
+    up: Array
+    down: Array
+    slope: Array
+
+
+def harmonics_of(l_max: int, dtype: type[np.floating]) -> Harmonics:
+    """Tabulate the recursion of orthonormal real harmonics up to ``l_max``."""
+    size = l_max + 1
+    norm = np.zeros((size + 1, size + 1))
+    for degree in range(size):
+        for m in range(degree + 1):
+            both = 2.0 if m else 1.0
+            norm[degree, m] = sqrt(both * (2 * degree + 1) / (4 * pi) * factorial(degree - m) / factorial(degree + m))
+    tables = [np.zeros((size, size)) for _ in range(4)]
+    diagonal, up, down, slope = tables
+    for degree in range(size):
+        diagonal[degree, degree] = norm[degree, degree] * float(np.prod(np.arange(1, 2 * degree, 2)))
+        for m in range(degree):
+            before = norm[degree, m] / (degree - m)
+            up[degree, m] = (2 * degree - 1) * before / norm[degree - 1, m]
+            down[degree, m] = (degree + m - 1) * before / norm[degree - 2, m] if degree - 2 >= m else 0.0
+            slope[degree, m] = norm[degree, m] / norm[degree, m + 1]
+    return Harmonics(*(table.astype(dtype) for table in tables))
+
+
+@kernel
+def unit_vectors(S: Array, lanes: int) -> None:
+    """Fill UX, UY, UZ."""
+    for p in range(lanes):
+        inverse_r = S[INVERSE_R * LANES + p]
+        S[UX * LANES + p] = S[DX * LANES + p] * inverse_r
+        S[UY * LANES + p] = S[DY * LANES + p] * inverse_r
+        S[UZ * LANES + p] = S[DZ * LANES + p] * inverse_r
+
+
+@kernel
+def chebyshev_rows(S: Array, lanes: int, size: int) -> None:
+    """Fill rows T with T_0 .. T_(size - 1)."""
+    one, half = S.dtype.type(1.0), S.dtype.type(0.5)
+    for p in range(lanes):
+        S[T * LANES + p] = one
+        S[(T + 1) * LANES + p] = half * S[TWO_X * LANES + p]
+    for k in range(2, size):
+        base = (T + k) * LANES
+        for p in range(lanes):
+            S[base + p] = S[TWO_X * LANES + p] * S[base - LANES + p] - S[base - 2 * LANES + p]
+
+
+@kernel
+def sort_lanes(lane_type: Integers, lanes: int, order: Integers, bounds: NDArray[np.int64]) -> None:
+    """Sort lanes by species: those of species t are ``order[bounds[t]:bounds[t + 1]]``; padding has the last type."""
+    bounds[:] = 0
+    for p in range(lanes):
+        bounds[lane_type[p] + 1] += 1
+    for t in range(bounds.shape[0] - 1):
+        bounds[t + 1] += bounds[t]
+    for p in range(lanes):
+        t = lane_type[p]
+        order[bounds[t]] = p
+        bounds[t] += 1
+    for t in range(bounds.shape[0] - 1, 0, -1):
+        bounds[t] = bounds[t - 1]
+    bounds[0] = 0
+
+
+@kernel
+def gather_chebyshev(S: Array, lanes: int, size: int, order: Integers) -> None:
+    """Fill rows GATHERED from T_1 on with the lanes in the given order."""
+    for k in range(1, size):
+        row, base = (GATHERED + k) * LANES, (T + k) * LANES
+        for q in range(lanes):
+            S[row + q] = S[base + order[q]]
+
+
+@kernel
+def radial_functions(
+    S: Array, lanes: int, order: Integers, bounds: NDArray[np.int64], c: Array, slope: Array
+) -> None:
+    """Fill rows G and DG with g_n and its derivative by r from the Chebyshev series of each neighbour's species.
+
+    Parameters
+    ----------
+    S, lanes
+        Rows, T among them.
+    order, bounds
+        Lanes by species, of ``sort_lanes``.
+    c, slope
+        Series of g_n / fc and of its derivative by x, ``(n_types, functions, basis)``.
+    """
+    real, functions, size = S.dtype.type, c.shape[1], c.shape[2]
+    gather_chebyshev(S, lanes, size, order)
+    n_types = c.shape[0]
+    for n in range(functions):
+        g, dg = (G + n) * LANES, (DG + n) * LANES
+        for t in range(n_types):
+            _series_rows(S, bounds[t], bounds[t + 1], c[t, n], slope[t, n])
+        for q in range(bounds[n_types], lanes):
+            S[VALUE * LANES + q] = real(0.0)
+            S[SLOPE * LANES + q] = real(0.0)
+        for q in range(lanes):
+            S[g + order[q]] = S[VALUE * LANES + q]
+            S[dg + order[q]] = S[SLOPE * LANES + q]
+        for p in range(lanes):
+            h, dh, fc = S[g + p], S[dg + p], S[FC * LANES + p]
+            S[g + p] = fc * h
+            S[dg + p] = S[DFC * LANES + p] * h + fc * S[DX_DR * LANES + p] * dh
+
+
+@kernel
+def _series_rows(S: Array, first: int, last: int, c: Array, slope: Array) -> None:
+    """Set VALUE and SLOPE of sorted lanes to the sums of two Chebyshev series."""
+    size = c.shape[0]
+    whole = 1 + (size - 1) // 4 * 4
+    c0, d0 = c[0], slope[0]
+    for q in range(first, last):
+        S[VALUE * LANES + q] = c0
+        S[SLOPE * LANES + q] = d0
+    for k in range(1, whole, 4):
+        c0, c1, c2, c3 = c[k], c[k + 1], c[k + 2], c[k + 3]
+        d0, d1, d2, d3 = slope[k], slope[k + 1], slope[k + 2], slope[k + 3]
+        base = (GATHERED + k) * LANES
+        for q in range(first, last):
+            t0, t1 = S[base + q], S[base + LANES + q]
+            t2, t3 = S[base + 2 * LANES + q], S[base + 3 * LANES + q]
+            S[VALUE * LANES + q] += c0 * t0 + c1 * t1 + c2 * t2 + c3 * t3
+            S[SLOPE * LANES + q] += d0 * t0 + d1 * t1 + d2 * t2 + d3 * t3
+    for k in range(whole, size):
+        c0, d0, base = c[k], slope[k], (GATHERED + k) * LANES
+        for q in range(first, last):
+            S[VALUE * LANES + q] += c0 * S[base + q]
+            S[SLOPE * LANES + q] += d0 * S[base + q]
+
+
+@kernel
+def basis_functions(S: Array, lanes: int, size: int) -> None:
+    """Fill rows G and DG with the basis functions fc T_k and their derivatives by r: the density route."""
+    one, two = S.dtype.type(1.0), S.dtype.type(2.0)
+    for k in range(size):
+        g, dg, t = (G + k) * LANES, (DG + k) * LANES, (T + k) * LANES
+        if k == 0:
+            for p in range(lanes):
+                S[INWARD * LANES + p] = S.dtype.type(0.0)
+        elif k == 1:
+            for p in range(lanes):
+                S[INWARD * LANES + p] = one
+                S[VALUE * LANES + p] = S.dtype.type(0.0)
+        else:
+            for p in range(lanes):
+                before = S[INWARD * LANES + p]
+                slope = two * S[t - LANES + p] + S[TWO_X * LANES + p] * before - S[VALUE * LANES + p]
+                S[VALUE * LANES + p] = before
+                S[INWARD * LANES + p] = slope
+        for p in range(lanes):
+            h, fc = S[t + p], S[FC * LANES + p]
+            S[g + p] = fc * h
+            S[dg + p] = S[DFC * LANES + p] * h + fc * S[DX_DR * LANES + p] * S[INWARD * LANES + p]
+
+
+@kernel
+def harmonic_rows(S: Array, lanes: int, table: Harmonics) -> None:
+    """Fill rows COSINE, SINE, LEGENDRE and Y."""
+    real, size = S.dtype.type, table.up.shape[0]
+    for p in range(lanes):
+        S[COSINE * LANES + p] = real(1.0)
+        S[SINE * LANES + p] = real(0.0)
+    for m in range(1, size):
+        c, s = (COSINE + m) * LANES, (SINE + m) * LANES
+        for p in range(lanes):
+            x, y = S[UX * LANES + p], S[UY * LANES + p]
+            c0, s0 = S[c - LANES + p], S[s - LANES + p]
+            S[c + p] = c0 * x - s0 * y
+            S[s + p] = s0 * x + c0 * y
+    for m in range(size):
+        for degree in range(m, size):
+            q = (LEGENDRE + degree * (degree + 1) // 2 + m) * LANES
+            _legendre_row(S, lanes, q, degree, m, table)
+            if degree == 0:
+                continue
+            if m == 0:
+                y0 = (Y + degree * degree - 1) * LANES
+                for p in range(lanes):
+                    S[y0 + p] = S[q + p]
+            else:
+                y0, c, s = (Y + degree * degree + 2 * m - 2) * LANES, (COSINE + m) * LANES, (SINE + m) * LANES
+                for p in range(lanes):
+                    value = S[q + p]
+                    S[y0 + p] = value * S[c + p]
+                    S[y0 + LANES + p] = value * S[s + p]
+
+
+@kernel
+def _legendre_row(S: Array, lanes: int, q: int, degree: int, m: int, table: Harmonics) -> None:
+    up, down = table.up[degree, m], table.down[degree, m]
+    # the rows of l - 1 and l - 2 lie l and 2 l - 1 rows before
+    one, two = q - degree * LANES, q - (2 * degree - 1) * LANES
+    if degree == m:
+        value = table.diagonal[m, m]
+        for p in range(lanes):
+            S[q + p] = value
+    elif degree == m + 1:
+        for p in range(lanes):
+            S[q + p] = up * S[UZ * LANES + p] * S[one + p]
+    else:
+        for p in range(lanes):
+            S[q + p] = up * S[UZ * LANES + p] * S[one + p] - down * S[two + p]
+
+
+@kernel
+def expansion(
+    S: Array, first: int, last: int, functions: int, n_lm: int, a: Array, column: int, stride: int, stride_lm: int
+) -> None:
+    """Set ``a[column + n * stride + lm * stride_lm]`` to the sum of g_n Y_lm over some lanes."""
+    real = S.dtype.type
+    whole = functions // 5 * 5
+    for m in range(n_lm):
+        y = (Y + m) * LANES
+        for n in range(0, whole, 5):
+            g = (G + n) * LANES
+            a0 = a1 = a2 = a3 = a4 = real(0.0)
+            for p in range(first, last):
+                value = S[y + p]
+                a0 += value * S[g + p]
+                a1 += value * S[g + LANES + p]
+                a2 += value * S[g + 2 * LANES + p]
+                a3 += value * S[g + 3 * LANES + p]
+                a4 += value * S[g + 4 * LANES + p]
+            place = column + n * stride + m * stride_lm
+            a[place] = a0
+            a[place + stride] = a1
+            a[place + 2 * stride] = a2
+            a[place + 3 * stride] = a3
+            a[place + 4 * stride] = a4
+        for n in range(whole, functions):
+            g = (G + n) * LANES
+            a0 = real(0.0)
+            for p in range(first, last):
+                a0 += S[y + p] * S[g + p]
+            a[column + n * stride + m * stride_lm] = a0
+
+
+@kernel
+def slopes(
+    S: Array, first: int, last: int, functions: int, n_lm: int, ga: Array, column: int, stride: int, stride_lm: int
+) -> None:
+    """Fill rows V with ``sum_n ga_n,lm g_n`` and ALONG with ``sum_n,lm ga_n,lm g_n' Y_lm``; ``ga`` as in expansion."""
+    real = S.dtype.type
+    whole = functions // 4 * 4
+    for p in range(first, last):
+        S[ALONG * LANES + p] = real(0.0)
+    for m in range(n_lm):
+        v, y = (V + m) * LANES, (Y + m) * LANES
+        for p in range(first, last):
+            S[v + p] = real(0.0)
+            S[INWARD * LANES + p] = real(0.0)
+        for n in range(0, whole, 4):
+            g, place = (G + n) * LANES, column + n * stride + m * stride_lm
+            a0, a1, a2, a3 = ga[place], ga[place + stride], ga[place + 2 * stride], ga[place + 3 * stride]
+            for p in range(first, last):
+                S[v + p] += (
+                    a0 * S[g + p] + a1 * S[g + LANES + p] + a2 * S[g + 2 * LANES + p] + a3 * S[g + 3 * LANES + p]
+                )
+                d = g + (DG - G) * LANES + p
+                S[INWARD * LANES + p] += a0 * S[d] + a1 * S[d + LANES] + a2 * S[d + 2 * LANES] + a3 * S[d + 3 * LANES]
+        for n in range(whole, functions):
+            g, a0 = (G + n) * LANES, ga[column + n * stride + m * stride_lm]
+            for p in range(first, last):
+                S[v + p] += a0 * S[g + p]
+                S[INWARD * LANES + p] += a0 * S[g + (DG - G) * LANES + p]
+        for p in range(first, last):
+            S[ALONG * LANES + p] += S[INWARD * LANES + p] * S[y + p]
+
+
+@kernel
+def partial_forces(S: Array, lanes: int, table: Harmonics) -> None:
+    """Fill GX, GY, GZ with p_ij from rows V and ALONG."""
+    real, size = S.dtype.type, table.up.shape[0]
+    zeros = (LEGENDRE + (L_MOST + 1) * (L_MOST + 2) // 2) * LANES
+    for p in range(lanes):
+        S[GX * LANES + p] = real(0.0)
+        S[GY * LANES + p] = real(0.0)
+        S[GZ * LANES + p] = real(0.0)
+        S[zeros + p] = real(0.0)
+    for degree in range(1, size):
+        for m in range(degree + 1):
+            q = (LEGENDRE + degree * (degree + 1) // 2 + m) * LANES
+            slope, up = table.slope[degree, m], q + LANES if m < degree else zeros
+            if m == 0:
+                v = (V + degree * degree - 1) * LANES
+                for p in range(lanes):
+                    S[GZ * LANES + p] += slope * S[up + p] * S[v + p]
+                continue
+            v, c, s, times = (V + degree * degree + 2 * m - 2) * LANES, (COSINE + m) * LANES, (SINE + m) * LANES, real(m)
+            for p in range(lanes):
+                v_cos, v_sin = S[v + p], S[v + LANES + p]
+                c0, s0, value = S[c - LANES + p], S[s - LANES + p], times * S[q + p]
+                S[GX * LANES + p] += value * (v_cos * c0 + v_sin * s0)
+                S[GY * LANES + p] += value * (v_sin * c0 - v_cos * s0)
+                S[GZ * LANES + p] += slope * S[up + p] * (v_cos * S[c + p] + v_sin * S[s + p])
+    for p in range(lanes):
+        x, y, z = S[UX * LANES + p], S[UY * LANES + p], S[UZ * LANES + p]
+        gx, gy, gz = S[GX * LANES + p], S[GY * LANES + p], S[GZ * LANES + p]
+        inverse_r = S[INVERSE_R * LANES + p]
+        radial = S[ALONG * LANES + p] - inverse_r * (gx * x + gy * y + gz * z)
+        S[GX * LANES + p] = inverse_r * gx + radial * x
+        S[GY * LANES + p] = inverse_r * gy + radial * y
+        S[GZ * LANES + p] = inverse_r * gz + radial * z

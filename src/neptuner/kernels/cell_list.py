@@ -1,0 +1,221 @@
+"""Neighbours of atoms by a cell list over explicit images, sorted by the species of the neighbour."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.kernels.compile import kernel
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int32]
+Longs = NDArray[np.int64]
+
+
+class Grid(NamedTuple):
+    """Images sorted into boxes."""
+
+    low: Floats
+    """Corner of the first box in angstrom, ``(3,)``."""
+    per_angstrom: Floats
+    """Boxes per angstrom, ``(3,)``."""
+    shape: Longs
+    """Number of boxes along each axis, ``(3,)``; the last axis varies fastest."""
+    start: Longs
+    """First image of each box in ``order`` and their number, ``(n_boxes + 1,)``."""
+    order: Integers
+    """Images by box, ``(n_images,)``."""
+    x: Floats
+    """Their positions in that order, ``(3, n_images)``."""
+    types: Integers
+    """Their species in that order."""
+    box: Longs
+    """Box of each image, ``(n_images,)``."""
+
+
+class NeighborList(NamedTuple):
+    """Neighbours of some atoms; those of the k-th atom and of species t are contiguous."""
+
+    start: Longs
+    """``(n_atoms, n_types + 1)``: first neighbour of species t; the last column ends the atom."""
+    neighbor: Integers
+    """Images, ``(>= n_pairs,)``."""
+
+
+def sort_into_boxes(x: Floats, types: Integers, reach: float) -> Grid:
+    """Sort images into boxes of about half the reach, so that few atoms beyond it are looked at.
+
+    Parameters
+    ----------
+    x
+        Positions of all images, ``(3, n_images)`` in angstrom.
+    types
+        Their species, ``(n_images,)``.
+    reach
+        Distance in angstrom within which neighbours are wanted.
+    """
+    n = x.shape[1]
+    low = x.min(axis=1) - 1e-6
+    extent = x.max(axis=1) - low + 1e-6
+    # sparse systems (a molecule in vacuum) must not make more boxes than atoms are worth
+    size = max(0.5 * reach, float((extent.prod() / (8.0 * n + 64.0)) ** (1.0 / 3.0)), float(extent.max()) / 512.0)
+    shape = np.maximum(1, np.floor(extent / size)).astype(np.int64)
+    per_angstrom = shape / extent
+    box = np.empty(n, np.int64)
+    start, order = np.zeros(int(shape.prod()) + 1, np.int64), np.empty(n, np.int32)
+    _fill_boxes(x, low, per_angstrom, shape, box, start, order)
+    return Grid(low, per_angstrom, shape, start, order, np.ascontiguousarray(x[:, order]), types[order], box)
+
+
+@kernel
+def _fill_boxes(
+    x: Floats, low: Floats, per_angstrom: Floats, shape: Longs, box: Longs, start: Longs, order: Integers
+) -> None:
+    for p in range(x.shape[1]):
+        place = 0
+        for axis in range(3):
+            along = int((x[axis, p] - low[axis]) * per_angstrom[axis])
+            place = place * shape[axis] + min(along, shape[axis] - 1)
+        box[p] = place
+        start[place + 1] += 1
+    for b in range(start.shape[0] - 1):
+        start[b + 1] += start[b]
+    fill = start[:-1].copy()
+    for p in range(x.shape[1]):
+        order[fill[box[p]]] = p
+        fill[box[p]] += 1
+
+
+def find_neighbors(
+    grid: Grid, x: Floats, types: Integers, atoms: Integers, cutoffs: Floats, capacity: tuple[int, int]
+) -> tuple[NeighborList, NeighborList]:
+    """List the radial and angular neighbours of some atoms.
+
+    Parameters
+    ----------
+    grid
+        All images by box.
+    x, types
+        Positions and species of all images.
+    atoms
+        Whose neighbours are wanted.
+    cutoffs
+        Radial and angular cutoffs of species pairs in angstrom, ``(2, n_types, n_types)``, angular ones not larger.
+    capacity
+        Guess of the numbers of pairs; a low guess costs a second search.
+    """
+    n_types = cutoffs.shape[1]
+    starts = [np.zeros((len(atoms), n_types + 1), np.int64) for _ in range(2)]
+    while True:
+        lists = [np.empty(room, np.int32) for room in capacity]
+        found = _search(grid, x, types, atoms, cutoffs**2, starts[0], lists[0], starts[1], lists[1])
+        if found[0] <= capacity[0] and found[1] <= capacity[1]:
+            return NeighborList(starts[0], lists[0]), NeighborList(starts[1], lists[1])
+        capacity = (int(found[0] * 1.05) + 64, int(found[1] * 1.1) + 64)
+
+
+@kernel
+def _search(
+    grid: Grid,
+    x: Floats,
+    types: Integers,
+    atoms: Integers,
+    cutoffs2: Floats,
+    start_radial: Longs,
+    radial: Integers,
+    start_angular: Longs,
+    angular: Integers,
+) -> tuple[int, int]:
+    """Fill both lists and return how many pairs they need, which may be more than they have room for."""
+    n_types = cutoffs2.shape[1]
+    most = 256
+    near, near_r2, near_type = np.empty(most, np.int32), np.empty(most), np.empty(most, np.int32)
+    r2 = np.empty(_longest_run(grid) + 1)
+    n_radial, n_angular = 0, 0
+    for k in range(atoms.shape[0]):
+        atom = atoms[k]
+        limits = cutoffs2[0, types[atom]]
+        reach = np.sqrt(limits.max())
+        found = 0
+        bounds = _boxes_around(grid, x[0, atom], x[1, atom], x[2, atom], reach)
+        for bx in range(bounds[0], bounds[1]):
+            for by in range(bounds[2], bounds[3]):
+                row = (bx * grid.shape[1] + by) * grid.shape[2]
+                first, last = grid.start[row + bounds[4]], grid.start[row + bounds[5]]
+                _distances(grid.x, first, last, x[0, atom], x[1, atom], x[2, atom], r2)
+                if found + last - first > most:
+                    most = 2 * (found + last - first)
+                    near, near_r2, near_type = _grown(near, near_r2, near_type, most)
+                for p in range(first, last):
+                    t = grid.types[p]
+                    if r2[p - first] < limits[t] and grid.order[p] != atom:
+                        near[found] = grid.order[p]
+                        near_r2[found] = r2[p - first]
+                        near_type[found] = t
+                        found += 1
+        n_radial = _by_species(near, near_r2, near_type, found, limits, n_types, n_radial, start_radial[k], radial)
+        limits = cutoffs2[1, types[atom]]
+        n_angular = _by_species(near, near_r2, near_type, found, limits, n_types, n_angular, start_angular[k], angular)
+    return n_radial, n_angular
+
+
+@kernel
+def _longest_run(grid: Grid) -> int:
+    most, rows = 0, grid.shape[0] * grid.shape[1]
+    for row in range(rows):
+        most = max(most, grid.start[(row + 1) * grid.shape[2]] - grid.start[row * grid.shape[2]])
+    return most
+
+
+@kernel
+def _boxes_around(grid: Grid, x: float, y: float, z: float, reach: float) -> tuple[int, int, int, int, int, int]:
+    return (
+        max(0, int((x - reach - grid.low[0]) * grid.per_angstrom[0])),
+        min(grid.shape[0], int((x + reach - grid.low[0]) * grid.per_angstrom[0]) + 1),
+        max(0, int((y - reach - grid.low[1]) * grid.per_angstrom[1])),
+        min(grid.shape[1], int((y + reach - grid.low[1]) * grid.per_angstrom[1]) + 1),
+        max(0, int((z - reach - grid.low[2]) * grid.per_angstrom[2])),
+        min(grid.shape[2], int((z + reach - grid.low[2]) * grid.per_angstrom[2]) + 1),
+    )
+
+
+@kernel
+def _distances(x: Floats, first: int, last: int, x0: float, y0: float, z0: float, r2: Floats) -> None:
+    a, b, c = x[0, first:last], x[1, first:last], x[2, first:last]
+    for p in range(last - first):
+        dx, dy, dz = a[p] - x0, b[p] - y0, c[p] - z0
+        r2[p] = dx * dx + dy * dy + dz * dz
+
+
+@kernel
+def _grown(near: Integers, near_r2: Floats, near_type: Integers, most: int) -> tuple[Integers, Floats, Integers]:
+    a, b, c = np.empty(most, np.int32), np.empty(most), np.empty(most, np.int32)
+    n = near.shape[0]
+    a[:n], b[:n], c[:n] = near, near_r2, near_type
+    return a, b, c
+
+
+@kernel
+def _by_species(
+    near: Integers,
+    near_r2: Floats,
+    near_type: Integers,
+    found: int,
+    limits: Floats,
+    n_types: int,
+    place: int,
+    start: Longs,
+    out: Integers,
+) -> int:
+    """Append the neighbours within their limits to ``out``, by species; past its end they are only counted."""
+    for t in range(n_types):
+        start[t] = place
+        for q in range(found):
+            if near_type[q] == t and near_r2[q] < limits[t]:
+                if place < out.shape[0]:
+                    out[place] = near[q]
+                place += 1
+    start[n_types] = place
+    return place

@@ -1,0 +1,115 @@
+"""Periodic images as atoms of their own, so that no kernel need know about boundary conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.kernels.compile import kernel
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int32]
+
+
+class Images(NamedTuple):
+    """The atoms of a cell and every image that may matter to them; the atoms come first, in their order."""
+
+    origin: Integers
+    """The atom that each is an image of, ``(n_images,)``."""
+    shift: Integers
+    """Lattice vectors to add to that atom's position, ``(n_images, 3)``."""
+
+
+def find_images(positions: Floats, cell: Floats, pbc: Sequence[bool], reach: float) -> Images:
+    """List the images closer than ``reach`` to the cell into which the atoms are wrapped.
+
+    Parameters
+    ----------
+    positions
+        ``(n_atoms, 3)`` in angstrom; atoms may lie outside the cell.
+    cell
+        Lattice vectors in angstrom, one a row; those of directions without periodicity are not used.
+    pbc
+        Which directions are periodic.
+    reach
+        Distance in angstrom.
+
+    Raises
+    ------
+    ValueError
+        If periodic lattice vectors are linearly dependent.
+    """
+    cell = full_cell(cell, pbc)
+    periodic = np.array(pbc, dtype=bool)
+    fractional = positions @ np.linalg.inv(cell)
+    wrap = np.where(periodic, -np.floor(fractional), 0.0).astype(np.int32)
+    # an image within reach of the cell is within reach of its bounding planes
+    margin = np.where(periodic, reach * np.linalg.norm(np.linalg.inv(cell), axis=0), 0.0)
+    inside = fractional + wrap
+    low = np.where(periodic, np.ceil(-margin - inside), 0.0).astype(np.int32)
+    high = np.where(periodic, np.floor(1.0 + margin - inside), 0.0).astype(np.int32)
+    count = int((high - low + 1).prod(axis=1).sum())
+    origin, shift = np.empty(count, np.int32), np.empty((count, 3), np.int32)
+    _list_images(wrap, low, high, origin, shift)
+    return Images(origin, shift)
+
+
+def full_cell(cell: Floats, pbc: Sequence[bool]) -> Floats:
+    """Replace lattice vectors of directions without periodicity by vectors orthogonal to the others.
+
+    Raises
+    ------
+    ValueError
+        If periodic lattice vectors are linearly dependent.
+    """
+    full = np.array(cell, dtype=np.float64)
+    periodic = [axis for axis in range(3) if pbc[axis]]
+    basis = np.linalg.qr(full[periodic].T, mode="complete")[0].T
+    for axis, vector in zip((axis for axis in range(3) if not pbc[axis]), basis[len(periodic) :], strict=True):
+        full[axis] = vector
+    scale = np.prod(np.linalg.norm(full, axis=1))
+    if not scale > 0.0 or abs(np.linalg.det(full)) < 1e-9 * scale:
+        raise ValueError("periodic lattice vectors are zero or linearly dependent")
+    return full
+
+
+@kernel
+def _list_images(wrap: Integers, low: Integers, high: Integers, origin: Integers, shift: Integers) -> None:
+    n = wrap.shape[0]
+    for i in range(n):
+        origin[i] = i
+        shift[i] = wrap[i]
+    place = n
+    for i in range(n):
+        for a in range(low[i, 0], high[i, 0] + 1):
+            for b in range(low[i, 1], high[i, 1] + 1):
+                for c in range(low[i, 2], high[i, 2] + 1):
+                    if a == 0 and b == 0 and c == 0:
+                        continue
+                    origin[place] = i
+                    shift[place, 0] = wrap[i, 0] + a
+                    shift[place, 1] = wrap[i, 1] + b
+                    shift[place, 2] = wrap[i, 2] + c
+                    place += 1
+
+
+@kernel
+def place_images(positions: Floats, cell: Floats, origin: Integers, shift: Integers, x: Floats) -> None:
+    """Set the positions of the images, ``x``: ``(3, n_images)`` in angstrom."""
+    for axis in range(3):
+        row, a, b, c = x[axis], cell[0, axis], cell[1, axis], cell[2, axis]
+        for p in range(row.shape[0]):
+            row[p] = positions[origin[p], axis] + shift[p, 0] * a + shift[p, 1] * b + shift[p, 2] * c
+
+
+@kernel
+def largest_displacement(x: Floats, before: Floats) -> float:
+    """Largest distance in angstrom between two sets of positions, each ``(3, n)``."""
+    largest = 0.0
+    for p in range(x.shape[1]):
+        dx, dy, dz = x[0, p] - before[0, p], x[1, p] - before[1, p], x[2, p] - before[2, p]
+        largest = max(largest, dx * dx + dy * dy + dz * dz)
+    return np.sqrt(largest)

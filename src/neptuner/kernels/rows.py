@@ -1,0 +1,171 @@
+"""Rows of pairs: distances, cutoff function and Chebyshev polynomials, many pairs at a time.
+
+Scratch is one flat array ``S`` cut into rows of ``LANES`` numbers, row r beginning at ``r * LANES``, a constant: the
+compiler then sees that rows do not overlap, keeps no checks, and vectorises every loop over pairs ("lanes").
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
+from numpy.typing import NDArray
+
+from neptuner.kernels.compile import kernel
+
+Array = NDArray[np.floating]
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int32]
+Number: TypeAlias = "np.floating[Any]"
+
+LANES = 1040
+"""Length of a row. Not a power of two: lines of the cache would fall on each other."""
+
+# rows of S that every kind of pair has
+DX, DY, DZ, INVERSE_R, INVERSE_RC, TWO_X, FC, DFC, DX_DR, VALUE, SLOPE, SLOPE_BEFORE, FIRST_FREE = range(13)
+"""Vector to the neighbour, 1/r, 1/rc, twice the Chebyshev argument x, cutoff function and its derivative, dx/dr, and
+three rows for whatever is summed."""
+
+
+def _series(function: Any, terms: int) -> tuple[float, ...]:
+    """Fit a function of t on [0, 1] by a polynomial, lowest power first."""
+    fit = Chebyshev.interpolate(function, terms - 1, domain=[0.0, 1.0])
+    return tuple(float(c) for c in fit.convert(kind=Polynomial, domain=[-1, 1], window=[-1, 1]).coef)
+
+
+def _cosine(t: Floats) -> Floats:
+    """``cos(pi sqrt(t) / 2) / (1 - t)``: the cosine without its zero at t = 1."""
+    t = np.where(abs(t - 1.0) < 1e-9, 1.0 - 1e-9, t)
+    return np.asarray(np.cos(0.5 * np.pi * np.sqrt(t)) / (1.0 - t))
+
+
+def _sine(t: Floats) -> Floats:
+    """``sin(pi sqrt(t) / 2) / sqrt(t)``."""
+    root = np.sqrt(np.maximum(t, 1e-18))
+    return np.asarray(np.sin(0.5 * np.pi * root) / root)
+
+
+COSINE, SINE = _series(_cosine, 8), _series(_sine, 8)
+"""Eight terms are exact in double precision (7e-16)."""
+
+
+@kernel
+def measure(S: Array, lanes: int) -> None:
+    """Fill the rows from INVERSE_R to DX_DR of lanes whose DX, DY, DZ and INVERSE_RC are set.
+
+    With u = min(r / rc, 1): fc = cos(pi u / 2)^2, x = 2 (u - 1)^2 - 1 (GPUMD ``src/utilities/nep_utilities.cuh``). The
+    cosine has its zero at u = 1 factored out, so that a pair at or beyond the cutoff gives exactly nothing.
+    """
+    real = S.dtype.type
+    one, two, four, pi = real(1.0), real(2.0), real(4.0), real(np.pi)
+    c0, c1, c2, c3 = real(COSINE[0]), real(COSINE[1]), real(COSINE[2]), real(COSINE[3])
+    c4, c5, c6, c7 = real(COSINE[4]), real(COSINE[5]), real(COSINE[6]), real(COSINE[7])
+    s0, s1, s2, s3 = real(SINE[0]), real(SINE[1]), real(SINE[2]), real(SINE[3])
+    s4, s5, s6, s7 = real(SINE[4]), real(SINE[5]), real(SINE[6]), real(SINE[7])
+    for p in range(lanes):
+        dx, dy, dz = S[DX * LANES + p], S[DY * LANES + p], S[DZ * LANES + p]
+        inverse_rc = S[INVERSE_RC * LANES + p]
+        r = np.sqrt(dx * dx + dy * dy + dz * dz)
+        S[INVERSE_R * LANES + p] = one / r
+        u = min(r * inverse_rc, one)
+        t = u * u
+        cosine = (one - t) * (((((((c7 * t + c6) * t + c5) * t + c4) * t + c3) * t + c2) * t + c1) * t + c0)
+        sine = u * (((((((s7 * t + s6) * t + s5) * t + s4) * t + s3) * t + s2) * t + s1) * t + s0)
+        S[TWO_X * LANES + p] = four * (u - one) * (u - one) - two
+        S[FC * LANES + p] = cosine * cosine
+        S[DFC * LANES + p] = -pi * inverse_rc * cosine * sine
+        S[DX_DR * LANES + p] = four * (u - one) * inverse_rc
+
+
+@kernel
+def chebyshev_sums(S: Array, first: int, last: int, sums: Array) -> None:
+    """Add to ``sums[k]`` the sum of fc T_k over the lanes first <= p < last; VALUE and SLOPE are overwritten.
+
+    Four k at a time, so that the recursion T_k+1 = 2 x T_k - T_k-1 stays in registers.
+    """
+    real, size = S.dtype.type, sums.shape[0]
+    half = real(0.5)
+    a = b = c = d = real(0.0)
+    for p in range(first, last):
+        fc = S[FC * LANES + p]
+        x_fc = half * S[TWO_X * LANES + p] * fc
+        S[VALUE * LANES + p] = fc
+        S[SLOPE * LANES + p] = x_fc
+        a += fc
+        b += x_fc
+    sums[0] += a
+    if size > 1:
+        sums[1] += b
+    whole = 2 + (size - 2) // 4 * 4
+    for k in range(2, whole, 4):
+        a = b = c = d = real(0.0)
+        for p in range(first, last):
+            two_x, s0, s1 = S[TWO_X * LANES + p], S[VALUE * LANES + p], S[SLOPE * LANES + p]
+            s2 = two_x * s1 - s0
+            s3 = two_x * s2 - s1
+            s4 = two_x * s3 - s2
+            s5 = two_x * s4 - s3
+            S[VALUE * LANES + p] = s4
+            S[SLOPE * LANES + p] = s5
+            a += s2
+            b += s3
+            c += s4
+            d += s5
+        sums[k] += a
+        sums[k + 1] += b
+        sums[k + 2] += c
+        sums[k + 3] += d
+    for k in range(max(whole, 2), size):
+        a = real(0.0)
+        for p in range(first, last):
+            s2 = S[TWO_X * LANES + p] * S[SLOPE * LANES + p] - S[VALUE * LANES + p]
+            S[VALUE * LANES + p] = S[SLOPE * LANES + p]
+            S[SLOPE * LANES + p] = s2
+            a += s2
+        sums[k] += a
+
+
+@kernel
+def derivative_series(c: Array, d: Array) -> None:
+    """Set d so that ``sum_k d_k T_k`` is the derivative of ``sum_k c_k T_k``."""
+    real, size = c.dtype.type, c.shape[0]
+    d[size - 1] = real(0.0)
+    if size > 1:
+        d[size - 2] = real(2.0 * (size - 1)) * c[size - 1]
+    for k in range(size - 3, -1, -1):
+        d[k] = d[k + 2] + real(2.0 * (k + 1)) * c[k + 1]
+    d[0] *= real(0.5)
+
+
+@kernel
+def chebyshev_value(S: Array, first: int, last: int, c: Array, out: int) -> None:
+    """Set row ``out`` to ``sum_k c_k T_k(x)`` by Clenshaw's recursion, four k at a time; SLOPE_BEFORE is overwritten.
+
+    ``out`` is VALUE or SLOPE.
+    """
+    real, size = S.dtype.type, c.shape[0]
+    half, top = real(0.5), c.shape[0] - (c.shape[0] - 1) % 4
+    base = out * LANES
+    # b_k = c_k + 2 x b_k+1 - b_k+2 down to k = 1; the result is c_0 + x b_1 - b_2
+    for p in range(first, last):
+        S[base + p] = real(0.0)
+        S[SLOPE_BEFORE * LANES + p] = real(0.0)
+    for k in range(size - 1, top - 1, -1):
+        ck = c[k]
+        for p in range(first, last):
+            b1 = S[base + p]
+            S[base + p] = ck + S[TWO_X * LANES + p] * b1 - S[SLOPE_BEFORE * LANES + p]
+            S[SLOPE_BEFORE * LANES + p] = b1
+    for k in range(top - 1, 1, -4):
+        c3, c2, c1, c0 = c[k], c[k - 1], c[k - 2], c[k - 3]
+        for p in range(first, last):
+            two_x, b1, b2 = S[TWO_X * LANES + p], S[base + p], S[SLOPE_BEFORE * LANES + p]
+            b3 = c3 + two_x * b1 - b2
+            b4 = c2 + two_x * b3 - b1
+            b5 = c1 + two_x * b4 - b3
+            S[SLOPE_BEFORE * LANES + p] = b5
+            S[base + p] = c0 + two_x * b5 - b4
+    c0 = c[0]
+    for p in range(first, last):
+        S[base + p] = c0 + half * S[TWO_X * LANES + p] * S[base + p] - S[SLOPE_BEFORE * LANES + p]

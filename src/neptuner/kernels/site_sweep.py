@@ -1,0 +1,443 @@
+"""Site energies, forces and virials of blocks of atoms from positions, in one pass over memory.
+
+The sweep of molecular dynamics: nothing is kept of a pair but its place in a neighbour list. Blocks are rows
+``(begin, end, species)`` of positions in ``Chunk.atoms``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neptuner.kernels.angular_rows import (
+    GX,
+    GY,
+    GZ,
+    ROWS,
+    basis_functions,
+    chebyshev_rows,
+    expansion,
+    harmonic_rows,
+    partial_forces,
+    radial_functions,
+    slopes,
+    sort_lanes,
+    unit_vectors,
+)
+from neptuner.kernels.cell_list import NeighborList
+from neptuner.kernels.compile import kernel
+from neptuner.kernels.invariants import invariants, invariants_reverse
+from neptuner.kernels.linear import contract, expand
+from neptuner.kernels.network import hidden_layer, input_gradient, output_sum
+from neptuner.kernels.rows import (
+    DFC,
+    DX,
+    DX_DR,
+    DY,
+    DZ,
+    FC,
+    INVERSE_R,
+    INVERSE_RC,
+    LANES,
+    SLOPE,
+    VALUE,
+    chebyshev_sums,
+    chebyshev_value,
+    derivative_series,
+    measure,
+)
+from neptuner.kernels.site_weights import SiteWeights
+from neptuner.kernels.zbl import add_zbl
+
+Array = NDArray[np.floating]
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int32]
+Longs = NDArray[np.int64]
+
+FORCE_ONLY, WITH_VIRIAL = 4, 16
+"""Width of the rows that forces are summed in: fx fy fz 0, then W_xx W_xy W_xz 0, W_yx .., W_zx .."""
+
+
+class Chunk(NamedTuple):
+    """Atoms that one thread takes at a time."""
+
+    atoms: Integers
+    """Atoms by species, ``(n,)``."""
+    blocks: Longs
+    """``(n_blocks, 3)``: begin, end, species."""
+    radial: NeighborList
+    angular: NeighborList
+
+
+class Sites(NamedTuple):
+    """Outputs of a chunk."""
+
+    energies: Floats
+    """Site energies, ``(n_atoms,)`` in eV; only those of the chunk's atoms are set."""
+    sums: Array
+    """Forces and virials to be added up over chunks, ``(n_atoms, 4 or 16)``."""
+    virial: Floats
+    """Total virial of the chunk, ``(9,)``; only where ``sums`` has no virials."""
+
+
+class Work(NamedTuple):
+    """Scratch of a block."""
+
+    S: Array
+    """Rows of the angular pairs of a block."""
+    S_radial: Array
+    """Rows of the radial pairs of an atom."""
+    lane_atom: Integers
+    """Image at the far end of each angular pair."""
+    lane_type: Integers
+    """Its species; the number of species for padding."""
+    lane_start: Longs
+    """First lane of each species of each atom of the block, ``(width, n_types + 2)``; the last one ends its padding."""
+    order: Integers
+    bounds: Longs
+    R: Array
+    gR: Array
+    a: Array
+    """Expansion coefficients, flat ``[lm, n, atom]``."""
+    ga: Array
+    B: Array
+    """Angular densities, flat ``[t k, lm, atom]``, and A, flat ``[n, lm, atom]``: the density route only."""
+    A: Array
+    q: Array
+    gq: Array
+    x: Array
+    gx: Array
+    h1: Array
+    h2: Array
+    g1: Array
+    g2: Array
+    U: Array
+    series: Array
+    slope_series: Array
+
+
+@kernel
+def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, out: Sites) -> None:
+    """Set site energies and add forces and virials of a chunk.
+
+    Parameters
+    ----------
+    x
+        Positions of atoms and images, ``(3, n_images)`` in angstrom.
+    origin
+        Atom of each image.
+    chunk
+        Atoms and their neighbours.
+    weights
+        The potential.
+    out
+        Outputs; ``sums`` and ``virial`` are added to.
+    """
+    w = _work(weights, chunk.blocks)
+    for b in range(chunk.blocks.shape[0]):
+        begin, end, a = chunk.blocks[b, 0], chunk.blocks[b, 1], chunk.blocks[b, 2]
+        m = end - begin
+        lanes = angular_lanes(x, chunk, begin, m, weights.inverse_cutoff[1, a], w)
+        angular_forward(weights, a, m, lanes, w)
+        for i in range(m):
+            radial_forward(x, chunk, begin + i, weights.inverse_cutoff[0, a], i, w)
+        _networks(weights, a, m, w)
+        angular_backward(weights, a, m, lanes, w)
+        for i in range(m):
+            atom = chunk.atoms[begin + i]
+            energy = w.U[i] - weights.networks.bias[a]
+            first, last = w.lane_start[i, 0], w.lane_start[i, -1]
+            if weights.zbl.shape[0] > 0:
+                energy += add_zbl(w.S, first, last, w.lane_type, weights.zbl[a])
+            out.energies[atom] = energy
+            scatter(w.S, first, last, w.lane_atom, 0, origin, atom, out)
+            radial_backward(x, origin, chunk, begin + i, weights.inverse_cutoff[0, a], i, w, out)
+
+
+@kernel
+def _work(weights: SiteWeights, blocks: Longs) -> Work:
+    networks, dtype = weights.networks, weights.c_radial.dtype
+    width = 1
+    for b in range(blocks.shape[0]):
+        width = max(width, blocks[b, 1] - blocks[b, 0])
+    n_types = weights.c_radial.shape[0]
+    n_lm = weights.harmonics.up.shape[0] ** 2 - 1
+    functions, basis = weights.series.shape[2], weights.series.shape[3]
+    dim, h1, h2 = networks.W0.shape[2], networks.W0.shape[1], networks.W1.shape[1]
+    dense = 0 if weights.direct else n_lm * width
+    return Work(
+        np.zeros(ROWS * LANES, dtype),
+        np.zeros((GZ + 1) * LANES, dtype),
+        np.zeros(LANES, np.int32),
+        np.zeros(LANES, np.int32),
+        np.zeros((width, n_types + 2), np.int64),
+        np.zeros(LANES, np.int32),
+        np.zeros(n_types + 2, np.int64),
+        np.zeros((weights.c_radial.shape[2], width), dtype),
+        np.zeros((weights.c_radial.shape[2], width), dtype),
+        np.zeros((n_lm, functions * width), dtype),
+        np.zeros((n_lm, functions * width), dtype),
+        np.zeros((n_types * basis, dense), dtype),
+        np.zeros((functions, dense), dtype),
+        np.zeros((dim, width), dtype),
+        np.zeros((dim, width), dtype),
+        np.zeros((dim, width), dtype),
+        np.zeros((dim, width), dtype),
+        np.zeros((h1, width), dtype),
+        np.zeros((h2, width), dtype),
+        np.zeros((h1, width), dtype),
+        np.zeros((h2, width), dtype),
+        np.zeros(width, dtype),
+        np.zeros(weights.c_radial.shape[2] // n_types, dtype),
+        np.zeros(weights.c_radial.shape[2] // n_types, dtype),
+    )
+
+
+@kernel
+def angular_lanes(x: Floats, chunk: Chunk, begin: int, m: int, inverse_cutoff: Array, w: Work) -> int:
+    """Find the angular pairs of a block among its neighbour lists; return the number of lanes, padding included."""
+    S, real, n_types = w.S, w.S.dtype.type, inverse_cutoff.shape[0]
+    one, lane = real(1.0), 0
+    for i in range(m):
+        atom, start = chunk.atoms[begin + i], chunk.angular.start[begin + i]
+        x0, y0, z0 = x[0, atom], x[1, atom], x[2, atom]
+        w.lane_start[i, 0] = lane
+        for t in range(n_types):
+            inverse_rc = inverse_cutoff[t]
+            rc2 = one / (inverse_rc * inverse_rc)
+            for p in range(start[t], start[t + 1]):
+                j = chunk.angular.neighbor[p]
+                dx, dy, dz = real(x[0, j] - x0), real(x[1, j] - y0), real(x[2, j] - z0)
+                S[DX * LANES + lane], S[DY * LANES + lane], S[DZ * LANES + lane] = dx, dy, dz
+                S[INVERSE_RC * LANES + lane] = inverse_rc
+                w.lane_atom[lane], w.lane_type[lane] = j, t
+                if dx * dx + dy * dy + dz * dz < rc2:
+                    lane += 1
+            w.lane_start[i, t + 1] = lane
+        while lane % 8:
+            S[DX * LANES + lane], S[DY * LANES + lane], S[DZ * LANES + lane] = real(0.0), real(0.0), one
+            S[INVERSE_RC * LANES + lane] = one
+            w.lane_atom[lane], w.lane_type[lane] = atom, n_types
+            lane += 1
+        w.lane_start[i, n_types + 1] = lane
+    return lane
+
+
+@kernel
+def angular_forward(weights: SiteWeights, a: int, m: int, lanes: int, w: Work) -> None:
+    """Fill the rows of a block's angular pairs and its expansion coefficients."""
+    n_types, functions, basis = weights.series.shape[1], weights.series.shape[2], weights.series.shape[3]
+    n_lm, width = w.a.shape[0], w.U.shape[0]
+    measure(w.S, lanes)
+    unit_vectors(w.S, lanes)
+    chebyshev_rows(w.S, lanes, basis)
+    harmonic_rows(w.S, lanes, weights.harmonics)
+    if weights.direct:
+        sort_lanes(w.lane_type, lanes, w.order, w.bounds)
+        radial_functions(w.S, lanes, w.order, w.bounds, weights.series[a], weights.slope_series[a])
+        flat = w.a.ravel()
+        for i in range(m):
+            first, last = w.lane_start[i, 0], w.lane_start[i, n_types + 1]
+            expansion(w.S, first, last, functions, n_lm, flat, i, width, functions * width)
+        return
+    basis_functions(w.S, lanes, basis)
+    flat = w.B.ravel()
+    for i in range(m):
+        for t in range(n_types):
+            first, last = w.lane_start[i, t], w.lane_start[i, t + 1]
+            expansion(w.S, first, last, basis, n_lm, flat, t * basis * n_lm * width + i, n_lm * width, width)
+    contract(weights.c_angular[a], w.B, n_lm * width, w.A)
+    _exchange(w.A, w.a, width)
+
+
+@kernel
+def _exchange(source: Array, target: Array, width: int) -> None:
+    """Copy ``source[n, m * width + i]`` to ``target[m, n * width + i]``."""
+    for n in range(source.shape[0]):
+        for m in range(target.shape[0]):
+            for i in range(width):
+                target[m, n * width + i] = source[n, m * width + i]
+
+
+@kernel
+def radial_pairs(
+    x: Floats, atom: int, start: Longs, neighbor: Integers, low: int, high: int, inverse_cutoff: Array, S: Array
+) -> None:
+    """Fill the rows of the radial pairs low <= p < high of an atom."""
+    real = S.dtype.type
+    near = neighbor[low:high]
+    x0, y0, z0 = x[0, atom], x[1, atom], x[2, atom]
+    for q in range(high - low):
+        j = near[q]
+        S[DX * LANES + q] = real(x[0, j] - x0)
+        S[DY * LANES + q] = real(x[1, j] - y0)
+        S[DZ * LANES + q] = real(x[2, j] - z0)
+    for t in range(inverse_cutoff.shape[0]):
+        inverse_rc = inverse_cutoff[t]
+        for q in range(max(start[t], low) - low, min(start[t + 1], high) - low):
+            S[INVERSE_RC * LANES + q] = inverse_rc
+    measure(S, high - low)
+
+
+@kernel
+def radial_forward(x: Floats, chunk: Chunk, place: int, inverse_cutoff: Array, column: int, w: Work) -> None:
+    """Set the column of ``w.R``: sums of fc T_k over the neighbours of each species."""
+    start, size = chunk.radial.start[place], w.series.shape[0]
+    n_types = inverse_cutoff.shape[0]
+    w.R[:, column] = w.R.dtype.type(0.0)
+    for low in range(start[0], start[n_types], LANES):
+        high = min(low + LANES, start[n_types])
+        radial_pairs(x, chunk.atoms[place], start, chunk.radial.neighbor, low, high, inverse_cutoff, w.S_radial)
+        for t in range(n_types):
+            first, last = max(start[t], low) - low, min(start[t + 1], high) - low
+            if first >= last:
+                continue
+            w.series[:] = w.series.dtype.type(0.0)
+            chebyshev_sums(w.S_radial, first, last, w.series)
+            for k in range(size):
+                w.R[t * size + k, column] += w.series[k]
+
+
+@kernel
+def _networks(weights: SiteWeights, a: int, m: int, w: Work) -> None:
+    """From densities and expansion coefficients to energies and back."""
+    networks = weights.networks
+    net = a if networks.W0.shape[0] > 1 else 0
+    n_radial, l_max = weights.c_radial.shape[1], weights.harmonics.up.shape[0] - 1
+    lanes = w.a.shape[1]
+    angular, by_angular = w.q[n_radial:], w.gq[n_radial:]
+    slots, by_slots = angular.reshape((angular.size // lanes, lanes)), by_angular.reshape((angular.size // lanes, lanes))
+    contract(weights.c_radial[a], w.R, m, w.q[:n_radial])
+    invariants(w.a, l_max, weights.monomials, weights.factors, weights.five_body, slots)
+    _scale(w.q, networks.q_scaler, m, w.x)
+    hidden_layer(networks.W0[net], networks.b0[net], w.x, m, w.h1)
+    if networks.W1.shape[1] == 0:
+        output_sum(networks.w[net], w.h1, m, w.U)
+    else:
+        hidden_layer(networks.W1[net], networks.b1[net], w.h1, m, w.h2)
+        output_sum(networks.w[net], w.h2, m, w.U)
+    input_gradient(networks.W0[net], networks.W1[net], networks.w[net], w.h1, w.h2, m, w.g1, w.g2, w.gx)
+    _scale(w.gx, networks.q_scaler, m, w.gq)
+    expand(weights.c_radial[a], w.gq[:n_radial], m, w.gR)
+    invariants_reverse(w.a, l_max, weights.monomials, weights.factors, weights.five_body, slots, by_slots, w.ga)
+
+
+@kernel
+def _scale(q: Array, scaler: Array, atoms: int, x: Array) -> None:
+    for d in range(q.shape[0]):
+        for i in range(atoms):
+            x[d, i] = scaler[d] * q[d, i]
+
+
+@kernel
+def angular_backward(weights: SiteWeights, a: int, m: int, lanes: int, w: Work) -> None:
+    """Fill rows GX, GY, GZ of a block's angular pairs with their partial forces."""
+    n_types, functions, basis = weights.series.shape[1], weights.series.shape[2], weights.series.shape[3]
+    n_lm, width = w.a.shape[0], w.U.shape[0]
+    if weights.direct:
+        flat = w.ga.ravel()
+        for i in range(m):
+            first, last = w.lane_start[i, 0], w.lane_start[i, n_types + 1]
+            slopes(w.S, first, last, functions, n_lm, flat, i, width, functions * width)
+    else:
+        _exchange(w.ga, w.A, width)
+        expand(weights.c_angular[a], w.A, n_lm * width, w.B)
+        flat = w.B.ravel()
+        for i in range(m):
+            for t in range(n_types):
+                last = w.lane_start[i, t + 1] if t + 1 < n_types else w.lane_start[i, n_types + 1]
+                column = t * basis * n_lm * width + i
+                slopes(w.S, w.lane_start[i, t], last, basis, n_lm, flat, column, n_lm * width, width)
+    partial_forces(w.S, lanes, weights.harmonics)
+
+
+@kernel
+def radial_backward(
+    x: Floats, origin: Integers, chunk: Chunk, place: int, inverse_cutoff: Array, column: int, w: Work, out: Sites
+) -> None:
+    """Add the forces of an atom's radial pairs."""
+    S, start, size = w.S_radial, chunk.radial.start[place], w.series.shape[0]
+    n_types, atom = inverse_cutoff.shape[0], chunk.atoms[place]
+    for low in range(start[0], start[n_types], LANES):
+        high = min(low + LANES, start[n_types])
+        radial_pairs(x, atom, start, chunk.radial.neighbor, low, high, inverse_cutoff, S)
+        for t in range(n_types):
+            first, last = max(start[t], low) - low, min(start[t + 1], high) - low
+            if first >= last:
+                continue
+            for k in range(size):
+                w.series[k] = w.gR[t * size + k, column]
+            derivative_series(w.series, w.slope_series)
+            chebyshev_value(S, first, last, w.series, VALUE)
+            chebyshev_value(S, first, last, w.slope_series, SLOPE)
+        for q in range(high - low):
+            slope = S[DFC * LANES + q] * S[VALUE * LANES + q]
+            slope += S[FC * LANES + q] * S[DX_DR * LANES + q] * S[SLOPE * LANES + q]
+            slope *= S[INVERSE_R * LANES + q]
+            S[GX * LANES + q] = slope * S[DX * LANES + q]
+            S[GY * LANES + q] = slope * S[DY * LANES + q]
+            S[GZ * LANES + q] = slope * S[DZ * LANES + q]
+        scatter(S, 0, high - low, chunk.radial.neighbor, low, origin, atom, out)
+
+
+@kernel
+def scatter(
+    S: Array, first: int, last: int, neighbor: Integers, shift: int, origin: Integers, atom: int, out: Sites
+) -> None:
+    """Add the partial forces of lanes to both atoms, and their virial to the neighbour.
+
+    F_i += p_ij, F_j -= p_ij, W_j -= r_ij (x) p_ij (GPUMD ``src/force/nep.cu``). Lane p has the neighbour
+    ``neighbor[p + shift]``.
+    """
+    sums, real = out.sums, S.dtype.type
+    fx = fy = fz = real(0.0)
+    for p in range(first, last):
+        fx += S[GX * LANES + p]
+        fy += S[GY * LANES + p]
+        fz += S[GZ * LANES + p]
+    sums[atom, 0] += fx
+    sums[atom, 1] += fy
+    sums[atom, 2] += fz
+    if sums.shape[1] == WITH_VIRIAL:
+        for p in range(first, last):
+            j = origin[neighbor[p + shift]]
+            px, py, pz = S[GX * LANES + p], S[GY * LANES + p], S[GZ * LANES + p]
+            dx, dy, dz = S[DX * LANES + p], S[DY * LANES + p], S[DZ * LANES + p]
+            row = sums[j]
+            row[0] -= px
+            row[1] -= py
+            row[2] -= pz
+            row[4] -= dx * px
+            row[5] -= dx * py
+            row[6] -= dx * pz
+            row[8] -= dy * px
+            row[9] -= dy * py
+            row[10] -= dy * pz
+            row[12] -= dz * px
+            row[13] -= dz * py
+            row[14] -= dz * pz
+        return
+    for p in range(first, last):
+        j = origin[neighbor[p + shift]]
+        sums[j, 0] -= S[GX * LANES + p]
+        sums[j, 1] -= S[GY * LANES + p]
+        sums[j, 2] -= S[GZ * LANES + p]
+    _add_total_virial(S, first, last, out.virial)
+
+
+@kernel
+def _add_total_virial(S: Array, first: int, last: int, virial: Floats) -> None:
+    real = S.dtype.type
+    for axis in range(3):
+        x = y = z = real(0.0)
+        row = (DX + axis) * LANES
+        for p in range(first, last):
+            d = S[row + p]
+            x += d * S[GX * LANES + p]
+            y += d * S[GY * LANES + p]
+            z += d * S[GZ * LANES + p]
+        virial[3 * axis] -= x
+        virial[3 * axis + 1] -= y
+        virial[3 * axis + 2] -= z
