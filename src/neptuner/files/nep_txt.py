@@ -75,10 +75,8 @@ def read_nep_txt(path: str | Path) -> NepTxt:
     values = _read_values(lines, header.read, path)
     nep_txt = NepTxt(version, elements, cutoff, max_neighbors, n_max, basis_size, l_max, neuron, values, zbl, typewise)
     if len(values) != (expected := count_values(nep_txt)):
-        raise InputError(
-            f"has {len(values)} numbers after its header, expected {expected}; is it cut short?",
-            path=path,
-        )
+        guess = "is it cut short?" if len(values) < expected else "does its header belong to another model?"
+        raise InputError(f"has {len(values)} numbers after its header, expected {expected}; {guess}", path=path)
     return nep_txt
 
 

@@ -1,6 +1,6 @@
 """The angular part over rows of pairs: radial functions, spherical harmonics, expansion coefficients, gradients.
 
-Rows are those of ``kernels.rows``; here come the rows behind ``FIRST_FREE``. The lanes of one atom are contiguous and
+Rows are those of ``kernels.rows``; here come the rows behind those. The lanes of one atom are contiguous and
 padded to a multiple of eight with pairs at the cutoff, which give nothing.
 """
 
@@ -26,7 +26,9 @@ from neptuner.kernels.rows import (
     LANES,
     SLOPE,
     TWO_X,
+    U,
     VALUE,
+    rows_from,
 )
 
 Array = NDArray[np.floating]
@@ -36,28 +38,30 @@ L_MOST = 8
 MOST_BASIS = 20
 MOST_FUNCTIONS = 20
 
-UX, UY, UZ, GX, GY, GZ, ALONG, INWARD = range(FIRST_FREE, FIRST_FREE + 8)
+UX, UY, UZ, GX, GY, GZ, ALONG, INWARD = rows_from(FIRST_FREE, 8)
 """Unit vector, gradient by the unit vector and then the partial force p_ij, radial slope, scratch."""
-T = INWARD + 1
+T = INWARD + LANES
 """Chebyshev polynomials T_k, ``MOST_BASIS`` rows."""
-GATHERED = T + MOST_BASIS
+GATHERED = T + U(MOST_BASIS) * LANES
 """The same with the lanes sorted by species."""
-G = GATHERED + MOST_BASIS
+G = GATHERED + U(MOST_BASIS) * LANES
 """Radial functions, ``MOST_FUNCTIONS`` rows: g_n, or f_k on the density route."""
-DG = G + MOST_FUNCTIONS
+DG = G + U(MOST_FUNCTIONS) * LANES
 """Their derivatives by r."""
-COSINE = DG + MOST_FUNCTIONS
+COSINE = DG + U(MOST_FUNCTIONS) * LANES
 """Re (x + iy)^m."""
-SINE = COSINE + L_MOST + 1
+SINE = COSINE + U(L_MOST + 1) * LANES
 """Im (x + iy)^m."""
-LEGENDRE = SINE + L_MOST + 1
-"""Normalised d^m P_l / dz^m in row l (l + 1) / 2 + m, and one row of zeros for m = l + 1."""
-Y = LEGENDRE + (L_MOST + 1) * (L_MOST + 2) // 2 + 1
+LEGENDRE = SINE + U(L_MOST + 1) * LANES
+"""Normalised d^m P_l / dz^m in row l (l + 1) / 2 + m."""
+ZEROS = LEGENDRE + U((L_MOST + 1) * (L_MOST + 2) // 2) * LANES
+"""The derivative for m = l + 1."""
+Y = ZEROS + LANES
 """Real harmonics, in the order of ``potential.invariants.harmonic_index``."""
-V = Y + L_MOST * (L_MOST + 2)
+V = Y + U(L_MOST * (L_MOST + 2)) * LANES
 """Derivative of the energy by g_n Y_lm, summed over n with g_n: one row a harmonic."""
-ROWS = V + L_MOST * (L_MOST + 2)
-"""Number of rows of scratch."""
+SIZE = int(V) + L_MOST * (L_MOST + 2) * int(LANES)
+"""Numbers in S."""
 
 
 class Harmonics(NamedTuple):
@@ -96,35 +100,35 @@ def harmonics_of(l_max: int, dtype: type[np.floating]) -> Harmonics:
 @kernel
 def unit_vectors(S: Array, lanes: int) -> None:
     """Fill UX, UY, UZ."""
-    for p in range(lanes):
-        inverse_r = S[INVERSE_R * LANES + p]
-        S[UX * LANES + p] = S[DX * LANES + p] * inverse_r
-        S[UY * LANES + p] = S[DY * LANES + p] * inverse_r
-        S[UZ * LANES + p] = S[DZ * LANES + p] * inverse_r
+    for p in range(U(lanes)):
+        inverse_r = S[INVERSE_R + p]
+        S[UX + p] = S[DX + p] * inverse_r
+        S[UY + p] = S[DY + p] * inverse_r
+        S[UZ + p] = S[DZ + p] * inverse_r
 
 
 @kernel
 def chebyshev_rows(S: Array, lanes: int, size: int) -> None:
     """Fill rows T with T_0 .. T_(size - 1)."""
     one, half = S.dtype.type(1.0), S.dtype.type(0.5)
-    for p in range(lanes):
-        S[T * LANES + p] = one
-        S[(T + 1) * LANES + p] = half * S[TWO_X * LANES + p]
+    for p in range(U(lanes)):
+        S[T + p] = one
+        S[T + LANES + p] = half * S[TWO_X + p]
     for k in range(2, size):
-        base = (T + k) * LANES
-        for p in range(lanes):
-            S[base + p] = S[TWO_X * LANES + p] * S[base - LANES + p] - S[base - 2 * LANES + p]
+        base = T + U(k) * LANES
+        for p in range(U(lanes)):
+            S[base + p] = S[TWO_X + p] * S[base - LANES + p] - S[base - LANES - LANES + p]
 
 
 @kernel
 def sort_lanes(lane_type: Integers, lanes: int, order: Integers, bounds: NDArray[np.int64]) -> None:
     """Sort lanes by species: those of species t are ``order[bounds[t]:bounds[t + 1]]``; padding has the last type."""
     bounds[:] = 0
-    for p in range(lanes):
+    for p in range(U(lanes)):
         bounds[lane_type[p] + 1] += 1
     for t in range(bounds.shape[0] - 1):
         bounds[t + 1] += bounds[t]
-    for p in range(lanes):
+    for p in range(U(lanes)):
         t = lane_type[p]
         order[bounds[t]] = p
         bounds[t] += 1
@@ -137,9 +141,9 @@ def sort_lanes(lane_type: Integers, lanes: int, order: Integers, bounds: NDArray
 def gather_chebyshev(S: Array, lanes: int, size: int, order: Integers) -> None:
     """Fill rows GATHERED from T_1 on with the lanes in the given order."""
     for k in range(1, size):
-        row, base = (GATHERED + k) * LANES, (T + k) * LANES
-        for q in range(lanes):
-            S[row + q] = S[base + order[q]]
+        row, base = GATHERED + U(k) * LANES, T + U(k) * LANES
+        for q in range(U(lanes)):
+            S[row + q] = S[base + U(order[q])]
 
 
 @kernel
@@ -161,19 +165,19 @@ def radial_functions(
     gather_chebyshev(S, lanes, size, order)
     n_types = c.shape[0]
     for n in range(functions):
-        g, dg = (G + n) * LANES, (DG + n) * LANES
+        g, dg = G + U(n) * LANES, DG + U(n) * LANES
         for t in range(n_types):
             _series_rows(S, bounds[t], bounds[t + 1], c[t, n], slope[t, n])
-        for q in range(bounds[n_types], lanes):
-            S[VALUE * LANES + q] = real(0.0)
-            S[SLOPE * LANES + q] = real(0.0)
-        for q in range(lanes):
-            S[g + order[q]] = S[VALUE * LANES + q]
-            S[dg + order[q]] = S[SLOPE * LANES + q]
-        for p in range(lanes):
-            h, dh, fc = S[g + p], S[dg + p], S[FC * LANES + p]
+        for q in range(U(bounds[n_types]), U(lanes)):
+            S[VALUE + q] = real(0.0)
+            S[SLOPE + q] = real(0.0)
+        for q in range(U(lanes)):
+            S[g + U(order[q])] = S[VALUE + q]
+            S[dg + U(order[q])] = S[SLOPE + q]
+        for p in range(U(lanes)):
+            h, dh, fc = S[g + p], S[dg + p], S[FC + p]
             S[g + p] = fc * h
-            S[dg + p] = S[DFC * LANES + p] * h + fc * S[DX_DR * LANES + p] * dh
+            S[dg + p] = S[DFC + p] * h + fc * S[DX_DR + p] * dh
 
 
 @kernel
@@ -182,23 +186,23 @@ def _series_rows(S: Array, first: int, last: int, c: Array, slope: Array) -> Non
     size = c.shape[0]
     whole = 1 + (size - 1) // 4 * 4
     c0, d0 = c[0], slope[0]
-    for q in range(first, last):
-        S[VALUE * LANES + q] = c0
-        S[SLOPE * LANES + q] = d0
+    for q in range(U(first), U(last)):
+        S[VALUE + q] = c0
+        S[SLOPE + q] = d0
     for k in range(1, whole, 4):
         c0, c1, c2, c3 = c[k], c[k + 1], c[k + 2], c[k + 3]
         d0, d1, d2, d3 = slope[k], slope[k + 1], slope[k + 2], slope[k + 3]
-        base = (GATHERED + k) * LANES
-        for q in range(first, last):
+        base = GATHERED + U(k) * LANES
+        for q in range(U(first), U(last)):
             t0, t1 = S[base + q], S[base + LANES + q]
-            t2, t3 = S[base + 2 * LANES + q], S[base + 3 * LANES + q]
-            S[VALUE * LANES + q] += c0 * t0 + c1 * t1 + c2 * t2 + c3 * t3
-            S[SLOPE * LANES + q] += d0 * t0 + d1 * t1 + d2 * t2 + d3 * t3
+            t2, t3 = S[base + U(2) * LANES + q], S[base + U(3) * LANES + q]
+            S[VALUE + q] += c0 * t0 + c1 * t1 + c2 * t2 + c3 * t3
+            S[SLOPE + q] += d0 * t0 + d1 * t1 + d2 * t2 + d3 * t3
     for k in range(whole, size):
-        c0, d0, base = c[k], slope[k], (GATHERED + k) * LANES
-        for q in range(first, last):
-            S[VALUE * LANES + q] += c0 * S[base + q]
-            S[SLOPE * LANES + q] += d0 * S[base + q]
+        c0, d0, base = c[k], slope[k], GATHERED + U(k) * LANES
+        for q in range(U(first), U(last)):
+            S[VALUE + q] += c0 * S[base + q]
+            S[SLOPE + q] += d0 * S[base + q]
 
 
 @kernel
@@ -206,53 +210,53 @@ def basis_functions(S: Array, lanes: int, size: int) -> None:
     """Fill rows G and DG with the basis functions fc T_k and their derivatives by r: the density route."""
     one, two = S.dtype.type(1.0), S.dtype.type(2.0)
     for k in range(size):
-        g, dg, t = (G + k) * LANES, (DG + k) * LANES, (T + k) * LANES
+        g, dg, t = G + U(k) * LANES, DG + U(k) * LANES, T + U(k) * LANES
         if k == 0:
-            for p in range(lanes):
-                S[INWARD * LANES + p] = S.dtype.type(0.0)
+            for p in range(U(lanes)):
+                S[INWARD + p] = S.dtype.type(0.0)
         elif k == 1:
-            for p in range(lanes):
-                S[INWARD * LANES + p] = one
-                S[VALUE * LANES + p] = S.dtype.type(0.0)
+            for p in range(U(lanes)):
+                S[INWARD + p] = one
+                S[VALUE + p] = S.dtype.type(0.0)
         else:
-            for p in range(lanes):
-                before = S[INWARD * LANES + p]
-                slope = two * S[t - LANES + p] + S[TWO_X * LANES + p] * before - S[VALUE * LANES + p]
-                S[VALUE * LANES + p] = before
-                S[INWARD * LANES + p] = slope
-        for p in range(lanes):
-            h, fc = S[t + p], S[FC * LANES + p]
+            for p in range(U(lanes)):
+                before = S[INWARD + p]
+                slope = two * S[t - LANES + p] + S[TWO_X + p] * before - S[VALUE + p]
+                S[VALUE + p] = before
+                S[INWARD + p] = slope
+        for p in range(U(lanes)):
+            h, fc = S[t + p], S[FC + p]
             S[g + p] = fc * h
-            S[dg + p] = S[DFC * LANES + p] * h + fc * S[DX_DR * LANES + p] * S[INWARD * LANES + p]
+            S[dg + p] = S[DFC + p] * h + fc * S[DX_DR + p] * S[INWARD + p]
 
 
 @kernel
 def harmonic_rows(S: Array, lanes: int, table: Harmonics) -> None:
     """Fill rows COSINE, SINE, LEGENDRE and Y."""
     real, size = S.dtype.type, table.up.shape[0]
-    for p in range(lanes):
-        S[COSINE * LANES + p] = real(1.0)
-        S[SINE * LANES + p] = real(0.0)
+    for p in range(U(lanes)):
+        S[COSINE + p] = real(1.0)
+        S[SINE + p] = real(0.0)
     for m in range(1, size):
-        c, s = (COSINE + m) * LANES, (SINE + m) * LANES
-        for p in range(lanes):
-            x, y = S[UX * LANES + p], S[UY * LANES + p]
+        c, s = COSINE + U(m) * LANES, SINE + U(m) * LANES
+        for p in range(U(lanes)):
+            x, y = S[UX + p], S[UY + p]
             c0, s0 = S[c - LANES + p], S[s - LANES + p]
             S[c + p] = c0 * x - s0 * y
             S[s + p] = s0 * x + c0 * y
     for m in range(size):
         for degree in range(m, size):
-            q = (LEGENDRE + degree * (degree + 1) // 2 + m) * LANES
+            q = LEGENDRE + U(degree * (degree + 1) // 2 + m) * LANES
             _legendre_row(S, lanes, q, degree, m, table)
             if degree == 0:
                 continue
             if m == 0:
-                y0 = (Y + degree * degree - 1) * LANES
-                for p in range(lanes):
+                y0 = Y + U(degree * degree - 1) * LANES
+                for p in range(U(lanes)):
                     S[y0 + p] = S[q + p]
             else:
-                y0, c, s = (Y + degree * degree + 2 * m - 2) * LANES, (COSINE + m) * LANES, (SINE + m) * LANES
-                for p in range(lanes):
+                y0, c, s = Y + U(degree * degree + 2 * m - 2) * LANES, COSINE + U(m) * LANES, SINE + U(m) * LANES
+                for p in range(U(lanes)):
                     value = S[q + p]
                     S[y0 + p] = value * S[c + p]
                     S[y0 + LANES + p] = value * S[s + p]
@@ -262,17 +266,17 @@ def harmonic_rows(S: Array, lanes: int, table: Harmonics) -> None:
 def _legendre_row(S: Array, lanes: int, q: int, degree: int, m: int, table: Harmonics) -> None:
     up, down = table.up[degree, m], table.down[degree, m]
     # the rows of l - 1 and l - 2 lie l and 2 l - 1 rows before
-    one, two = q - degree * LANES, q - (2 * degree - 1) * LANES
+    one, two = q - U(degree) * LANES, q - U(max(2 * degree - 1, 0)) * LANES
     if degree == m:
         value = table.diagonal[m, m]
-        for p in range(lanes):
+        for p in range(U(lanes)):
             S[q + p] = value
     elif degree == m + 1:
-        for p in range(lanes):
-            S[q + p] = up * S[UZ * LANES + p] * S[one + p]
+        for p in range(U(lanes)):
+            S[q + p] = up * S[UZ + p] * S[one + p]
     else:
-        for p in range(lanes):
-            S[q + p] = up * S[UZ * LANES + p] * S[one + p] - down * S[two + p]
+        for p in range(U(lanes)):
+            S[q + p] = up * S[UZ + p] * S[one + p] - down * S[two + p]
 
 
 @kernel
@@ -283,17 +287,17 @@ def expansion(
     real = S.dtype.type
     whole = functions // 5 * 5
     for m in range(n_lm):
-        y = (Y + m) * LANES
+        y = Y + U(m) * LANES
         for n in range(0, whole, 5):
-            g = (G + n) * LANES
+            g = G + U(n) * LANES
             a0 = a1 = a2 = a3 = a4 = real(0.0)
-            for p in range(first, last):
+            for p in range(U(first), U(last)):
                 value = S[y + p]
                 a0 += value * S[g + p]
                 a1 += value * S[g + LANES + p]
-                a2 += value * S[g + 2 * LANES + p]
-                a3 += value * S[g + 3 * LANES + p]
-                a4 += value * S[g + 4 * LANES + p]
+                a2 += value * S[g + U(2) * LANES + p]
+                a3 += value * S[g + U(3) * LANES + p]
+                a4 += value * S[g + U(4) * LANES + p]
             place = column + n * stride + m * stride_lm
             a[place] = a0
             a[place + stride] = a1
@@ -301,9 +305,9 @@ def expansion(
             a[place + 3 * stride] = a3
             a[place + 4 * stride] = a4
         for n in range(whole, functions):
-            g = (G + n) * LANES
+            g = G + U(n) * LANES
             a0 = real(0.0)
-            for p in range(first, last):
+            for p in range(U(first), U(last)):
                 a0 += S[y + p] * S[g + p]
             a[column + n * stride + m * stride_lm] = a0
 
@@ -315,62 +319,62 @@ def slopes(
     """Fill rows V with ``sum_n ga_n,lm g_n`` and ALONG with ``sum_n,lm ga_n,lm g_n' Y_lm``; ``ga`` as in expansion."""
     real = S.dtype.type
     whole = functions // 4 * 4
-    for p in range(first, last):
-        S[ALONG * LANES + p] = real(0.0)
+    for p in range(U(first), U(last)):
+        S[ALONG + p] = real(0.0)
     for m in range(n_lm):
-        v, y = (V + m) * LANES, (Y + m) * LANES
-        for p in range(first, last):
+        v, y = V + U(m) * LANES, Y + U(m) * LANES
+        for p in range(U(first), U(last)):
             S[v + p] = real(0.0)
-            S[INWARD * LANES + p] = real(0.0)
+            S[INWARD + p] = real(0.0)
         for n in range(0, whole, 4):
-            g, place = (G + n) * LANES, column + n * stride + m * stride_lm
+            g, place = G + U(n) * LANES, column + n * stride + m * stride_lm
             a0, a1, a2, a3 = ga[place], ga[place + stride], ga[place + 2 * stride], ga[place + 3 * stride]
-            for p in range(first, last):
+            for p in range(U(first), U(last)):
                 S[v + p] += (
-                    a0 * S[g + p] + a1 * S[g + LANES + p] + a2 * S[g + 2 * LANES + p] + a3 * S[g + 3 * LANES + p]
+                    a0 * S[g + p] + a1 * S[g + LANES + p] + a2 * S[g + U(2) * LANES + p] + a3 * S[g + U(3) * LANES + p]
                 )
-                d = g + (DG - G) * LANES + p
-                S[INWARD * LANES + p] += a0 * S[d] + a1 * S[d + LANES] + a2 * S[d + 2 * LANES] + a3 * S[d + 3 * LANES]
+                d = g + (DG - G) + p
+                S[INWARD + p] += a0 * S[d] + a1 * S[d + LANES] + a2 * S[d + U(2) * LANES] + a3 * S[d + U(3) * LANES]
         for n in range(whole, functions):
-            g, a0 = (G + n) * LANES, ga[column + n * stride + m * stride_lm]
-            for p in range(first, last):
+            g, a0 = G + U(n) * LANES, ga[column + n * stride + m * stride_lm]
+            for p in range(U(first), U(last)):
                 S[v + p] += a0 * S[g + p]
-                S[INWARD * LANES + p] += a0 * S[g + (DG - G) * LANES + p]
-        for p in range(first, last):
-            S[ALONG * LANES + p] += S[INWARD * LANES + p] * S[y + p]
+                S[INWARD + p] += a0 * S[g + (DG - G) + p]
+        for p in range(U(first), U(last)):
+            S[ALONG + p] += S[INWARD + p] * S[y + p]
 
 
 @kernel
 def partial_forces(S: Array, lanes: int, table: Harmonics) -> None:
     """Fill GX, GY, GZ with p_ij from rows V and ALONG."""
     real, size = S.dtype.type, table.up.shape[0]
-    zeros = (LEGENDRE + (L_MOST + 1) * (L_MOST + 2) // 2) * LANES
-    for p in range(lanes):
-        S[GX * LANES + p] = real(0.0)
-        S[GY * LANES + p] = real(0.0)
-        S[GZ * LANES + p] = real(0.0)
-        S[zeros + p] = real(0.0)
+    for p in range(U(lanes)):
+        S[GX + p] = real(0.0)
+        S[GY + p] = real(0.0)
+        S[GZ + p] = real(0.0)
+        S[ZEROS + p] = real(0.0)
     for degree in range(1, size):
         for m in range(degree + 1):
-            q = (LEGENDRE + degree * (degree + 1) // 2 + m) * LANES
-            slope, up = table.slope[degree, m], q + LANES if m < degree else zeros
+            q = LEGENDRE + U(degree * (degree + 1) // 2 + m) * LANES
+            slope, up = table.slope[degree, m], q + LANES if m < degree else ZEROS
             if m == 0:
-                v = (V + degree * degree - 1) * LANES
-                for p in range(lanes):
-                    S[GZ * LANES + p] += slope * S[up + p] * S[v + p]
+                v = V + U(degree * degree - 1) * LANES
+                for p in range(U(lanes)):
+                    S[GZ + p] += slope * S[up + p] * S[v + p]
                 continue
-            v, c, s, times = (V + degree * degree + 2 * m - 2) * LANES, (COSINE + m) * LANES, (SINE + m) * LANES, real(m)
-            for p in range(lanes):
+            v, times = V + U(degree * degree + 2 * m - 2) * LANES, real(m)
+            c, s = COSINE + U(m) * LANES, SINE + U(m) * LANES
+            for p in range(U(lanes)):
                 v_cos, v_sin = S[v + p], S[v + LANES + p]
                 c0, s0, value = S[c - LANES + p], S[s - LANES + p], times * S[q + p]
-                S[GX * LANES + p] += value * (v_cos * c0 + v_sin * s0)
-                S[GY * LANES + p] += value * (v_sin * c0 - v_cos * s0)
-                S[GZ * LANES + p] += slope * S[up + p] * (v_cos * S[c + p] + v_sin * S[s + p])
-    for p in range(lanes):
-        x, y, z = S[UX * LANES + p], S[UY * LANES + p], S[UZ * LANES + p]
-        gx, gy, gz = S[GX * LANES + p], S[GY * LANES + p], S[GZ * LANES + p]
-        inverse_r = S[INVERSE_R * LANES + p]
-        radial = S[ALONG * LANES + p] - inverse_r * (gx * x + gy * y + gz * z)
-        S[GX * LANES + p] = inverse_r * gx + radial * x
-        S[GY * LANES + p] = inverse_r * gy + radial * y
-        S[GZ * LANES + p] = inverse_r * gz + radial * z
+                S[GX + p] += value * (v_cos * c0 + v_sin * s0)
+                S[GY + p] += value * (v_sin * c0 - v_cos * s0)
+                S[GZ + p] += slope * S[up + p] * (v_cos * S[c + p] + v_sin * S[s + p])
+    for p in range(U(lanes)):
+        x, y, z = S[UX + p], S[UY + p], S[UZ + p]
+        gx, gy, gz = S[GX + p], S[GY + p], S[GZ + p]
+        inverse_r = S[INVERSE_R + p]
+        radial = S[ALONG + p] - inverse_r * (gx * x + gy * y + gz * z)
+        S[GX + p] = inverse_r * gx + radial * x
+        S[GY + p] = inverse_r * gy + radial * y
+        S[GZ + p] = inverse_r * gz + radial * z

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.extending import overload
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,3 +49,16 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     finally:
         config.CACHE_DIR = before
     return cast("Callable[P, R]", compiled)
+
+
+def by_precision(single: Callable[[Any], Any], double: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make a function of one number for use in kernels that is ``single`` for float32 and ``double`` for float64."""
+
+    def chosen(x: Any) -> Any:
+        raise NotImplementedError("for use in kernels only")
+
+    @overload(chosen)  # type: ignore[untyped-decorator]
+    def _(x: Any) -> Callable[[Any], Any]:
+        return single if x == numba.float32 else double
+
+    return chosen

@@ -186,7 +186,7 @@ def _chunk(grid: Grid, x: Floats, types: Integers, atoms: Integers, cutoffs: Flo
 
 def _blocks(types: Integers, neighbors: Longs) -> Longs:
     """Cut atoms sorted by species into blocks whose angular pairs fit the rows of scratch."""
-    room = LANES - 16
+    room = int(LANES) - 16
     padded = (neighbors + 7) // 8 * 8
     if padded.max(initial=0) > room:
         raise ValueError(f"an atom has {neighbors.max()} angular neighbours, expected at most {room}")

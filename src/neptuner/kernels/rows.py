@@ -1,6 +1,6 @@
 """Rows of pairs: distances, cutoff function and Chebyshev polynomials, many pairs at a time.
 
-Scratch is one flat array ``S`` cut into rows of ``LANES`` numbers, row r beginning at ``r * LANES``, a constant: the
+Scratch is one flat array ``S`` cut into rows of ``LANES`` numbers that begin at constants (``DX``, ``FC``, ...): the
 compiler then sees that rows do not overlap, keeps no checks, and vectorises every loop over pairs ("lanes").
 """
 
@@ -19,13 +19,22 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 Number: TypeAlias = "np.floating[Any]"
 
-LANES = 1040
+U = np.uintp
+"""Type of every index into S: one that may be negative would be checked for it, and loops would not be vectorised."""
+
+LANES = U(1040)
 """Length of a row. Not a power of two: lines of the cache would fall on each other."""
 
-# rows of S that every kind of pair has
-DX, DY, DZ, INVERSE_R, INVERSE_RC, TWO_X, FC, DFC, DX_DR, VALUE, SLOPE, SLOPE_BEFORE, FIRST_FREE = range(13)
-"""Vector to the neighbour, 1/r, 1/rc, twice the Chebyshev argument x, cutoff function and its derivative, dx/dr, and
-three rows for whatever is summed."""
+
+def rows_from(first: int, count: int) -> tuple[np.uintp, ...]:
+    """Begin of some rows in S."""
+    return tuple(LANES * U(row) for row in range(first, first + count))
+
+
+FIRST_FREE = 12
+DX, DY, DZ, INVERSE_R, INVERSE_RC, TWO_X, FC, DFC, DX_DR, VALUE, SLOPE, SLOPE_BEFORE = rows_from(0, FIRST_FREE)
+"""Rows that every kind of pair has: vector to the neighbour, 1/r, 1/rc, twice the Chebyshev argument x, cutoff function
+and its derivative, dx/dr, and three rows for whatever is summed."""
 
 
 def _series(function: Any, terms: int) -> tuple[float, ...]:
@@ -63,19 +72,19 @@ def measure(S: Array, lanes: int) -> None:
     c4, c5, c6, c7 = real(COSINE[4]), real(COSINE[5]), real(COSINE[6]), real(COSINE[7])
     s0, s1, s2, s3 = real(SINE[0]), real(SINE[1]), real(SINE[2]), real(SINE[3])
     s4, s5, s6, s7 = real(SINE[4]), real(SINE[5]), real(SINE[6]), real(SINE[7])
-    for p in range(lanes):
-        dx, dy, dz = S[DX * LANES + p], S[DY * LANES + p], S[DZ * LANES + p]
-        inverse_rc = S[INVERSE_RC * LANES + p]
+    for p in range(U(lanes)):
+        dx, dy, dz = S[DX + p], S[DY + p], S[DZ + p]
+        inverse_rc = S[INVERSE_RC + p]
         r = np.sqrt(dx * dx + dy * dy + dz * dz)
-        S[INVERSE_R * LANES + p] = one / r
+        S[INVERSE_R + p] = one / r
         u = min(r * inverse_rc, one)
         t = u * u
         cosine = (one - t) * (((((((c7 * t + c6) * t + c5) * t + c4) * t + c3) * t + c2) * t + c1) * t + c0)
         sine = u * (((((((s7 * t + s6) * t + s5) * t + s4) * t + s3) * t + s2) * t + s1) * t + s0)
-        S[TWO_X * LANES + p] = four * (u - one) * (u - one) - two
-        S[FC * LANES + p] = cosine * cosine
-        S[DFC * LANES + p] = -pi * inverse_rc * cosine * sine
-        S[DX_DR * LANES + p] = four * (u - one) * inverse_rc
+        S[TWO_X + p] = four * (u - one) * (u - one) - two
+        S[FC + p] = cosine * cosine
+        S[DFC + p] = -pi * inverse_rc * cosine * sine
+        S[DX_DR + p] = four * (u - one) * inverse_rc
 
 
 @kernel
@@ -87,11 +96,11 @@ def chebyshev_sums(S: Array, first: int, last: int, sums: Array) -> None:
     real, size = S.dtype.type, sums.shape[0]
     half = real(0.5)
     a = b = c = d = real(0.0)
-    for p in range(first, last):
-        fc = S[FC * LANES + p]
-        x_fc = half * S[TWO_X * LANES + p] * fc
-        S[VALUE * LANES + p] = fc
-        S[SLOPE * LANES + p] = x_fc
+    for p in range(U(first), U(last)):
+        fc = S[FC + p]
+        x_fc = half * S[TWO_X + p] * fc
+        S[VALUE + p] = fc
+        S[SLOPE + p] = x_fc
         a += fc
         b += x_fc
     sums[0] += a
@@ -100,14 +109,14 @@ def chebyshev_sums(S: Array, first: int, last: int, sums: Array) -> None:
     whole = 2 + (size - 2) // 4 * 4
     for k in range(2, whole, 4):
         a = b = c = d = real(0.0)
-        for p in range(first, last):
-            two_x, s0, s1 = S[TWO_X * LANES + p], S[VALUE * LANES + p], S[SLOPE * LANES + p]
+        for p in range(U(first), U(last)):
+            two_x, s0, s1 = S[TWO_X + p], S[VALUE + p], S[SLOPE + p]
             s2 = two_x * s1 - s0
             s3 = two_x * s2 - s1
             s4 = two_x * s3 - s2
             s5 = two_x * s4 - s3
-            S[VALUE * LANES + p] = s4
-            S[SLOPE * LANES + p] = s5
+            S[VALUE + p] = s4
+            S[SLOPE + p] = s5
             a += s2
             b += s3
             c += s4
@@ -118,10 +127,10 @@ def chebyshev_sums(S: Array, first: int, last: int, sums: Array) -> None:
         sums[k + 3] += d
     for k in range(max(whole, 2), size):
         a = real(0.0)
-        for p in range(first, last):
-            s2 = S[TWO_X * LANES + p] * S[SLOPE * LANES + p] - S[VALUE * LANES + p]
-            S[VALUE * LANES + p] = S[SLOPE * LANES + p]
-            S[SLOPE * LANES + p] = s2
+        for p in range(U(first), U(last)):
+            s2 = S[TWO_X + p] * S[SLOPE + p] - S[VALUE + p]
+            S[VALUE + p] = S[SLOPE + p]
+            S[SLOPE + p] = s2
             a += s2
         sums[k] += a
 
@@ -146,26 +155,26 @@ def chebyshev_value(S: Array, first: int, last: int, c: Array, out: int) -> None
     """
     real, size = S.dtype.type, c.shape[0]
     half, top = real(0.5), c.shape[0] - (c.shape[0] - 1) % 4
-    base = out * LANES
+    base = out
     # b_k = c_k + 2 x b_k+1 - b_k+2 down to k = 1; the result is c_0 + x b_1 - b_2
-    for p in range(first, last):
+    for p in range(U(first), U(last)):
         S[base + p] = real(0.0)
-        S[SLOPE_BEFORE * LANES + p] = real(0.0)
+        S[SLOPE_BEFORE + p] = real(0.0)
     for k in range(size - 1, top - 1, -1):
         ck = c[k]
-        for p in range(first, last):
+        for p in range(U(first), U(last)):
             b1 = S[base + p]
-            S[base + p] = ck + S[TWO_X * LANES + p] * b1 - S[SLOPE_BEFORE * LANES + p]
-            S[SLOPE_BEFORE * LANES + p] = b1
+            S[base + p] = ck + S[TWO_X + p] * b1 - S[SLOPE_BEFORE + p]
+            S[SLOPE_BEFORE + p] = b1
     for k in range(top - 1, 1, -4):
         c3, c2, c1, c0 = c[k], c[k - 1], c[k - 2], c[k - 3]
-        for p in range(first, last):
-            two_x, b1, b2 = S[TWO_X * LANES + p], S[base + p], S[SLOPE_BEFORE * LANES + p]
+        for p in range(U(first), U(last)):
+            two_x, b1, b2 = S[TWO_X + p], S[base + p], S[SLOPE_BEFORE + p]
             b3 = c3 + two_x * b1 - b2
             b4 = c2 + two_x * b3 - b1
             b5 = c1 + two_x * b4 - b3
-            S[SLOPE_BEFORE * LANES + p] = b5
+            S[SLOPE_BEFORE + p] = b5
             S[base + p] = c0 + two_x * b5 - b4
     c0 = c[0]
-    for p in range(first, last):
-        S[base + p] = c0 + half * S[TWO_X * LANES + p] * S[base + p] - S[SLOPE_BEFORE * LANES + p]
+    for p in range(U(first), U(last)):
+        S[base + p] = c0 + half * S[TWO_X + p] * S[base + p] - S[SLOPE_BEFORE + p]

@@ -15,7 +15,7 @@ from neptuner.kernels.angular_rows import (
     GX,
     GY,
     GZ,
-    ROWS,
+    SIZE,
     basis_functions,
     chebyshev_rows,
     expansion,
@@ -42,6 +42,7 @@ from neptuner.kernels.rows import (
     INVERSE_RC,
     LANES,
     SLOPE,
+    U,
     VALUE,
     chebyshev_sums,
     chebyshev_value,
@@ -168,8 +169,8 @@ def _work(weights: SiteWeights, blocks: Longs) -> Work:
     dim, h1, h2 = networks.W0.shape[2], networks.W0.shape[1], networks.W1.shape[1]
     dense = 0 if weights.direct else n_lm * width
     return Work(
-        np.zeros(ROWS * LANES, dtype),
-        np.zeros((GZ + 1) * LANES, dtype),
+        np.zeros(SIZE, dtype),
+        np.zeros(GZ + LANES, dtype),
         np.zeros(LANES, np.int32),
         np.zeros(LANES, np.int32),
         np.zeros((width, n_types + 2), np.int64),
@@ -199,7 +200,7 @@ def _work(weights: SiteWeights, blocks: Longs) -> Work:
 def angular_lanes(x: Floats, chunk: Chunk, begin: int, m: int, inverse_cutoff: Array, w: Work) -> int:
     """Find the angular pairs of a block among its neighbour lists; return the number of lanes, padding included."""
     S, real, n_types = w.S, w.S.dtype.type, inverse_cutoff.shape[0]
-    one, lane = real(1.0), 0
+    one, lane = real(1.0), U(0)
     for i in range(m):
         atom, start = chunk.atoms[begin + i], chunk.angular.start[begin + i]
         x0, y0, z0 = x[0, atom], x[1, atom], x[2, atom]
@@ -210,17 +211,17 @@ def angular_lanes(x: Floats, chunk: Chunk, begin: int, m: int, inverse_cutoff: A
             for p in range(start[t], start[t + 1]):
                 j = chunk.angular.neighbor[p]
                 dx, dy, dz = real(x[0, j] - x0), real(x[1, j] - y0), real(x[2, j] - z0)
-                S[DX * LANES + lane], S[DY * LANES + lane], S[DZ * LANES + lane] = dx, dy, dz
-                S[INVERSE_RC * LANES + lane] = inverse_rc
+                S[DX + lane], S[DY + lane], S[DZ + lane] = dx, dy, dz
+                S[INVERSE_RC + lane] = inverse_rc
                 w.lane_atom[lane], w.lane_type[lane] = j, t
                 if dx * dx + dy * dy + dz * dz < rc2:
-                    lane += 1
+                    lane += U(1)
             w.lane_start[i, t + 1] = lane
-        while lane % 8:
-            S[DX * LANES + lane], S[DY * LANES + lane], S[DZ * LANES + lane] = real(0.0), real(0.0), one
-            S[INVERSE_RC * LANES + lane] = one
+        while lane % U(8):
+            S[DX + lane], S[DY + lane], S[DZ + lane] = real(0.0), real(0.0), one
+            S[INVERSE_RC + lane] = one
             w.lane_atom[lane], w.lane_type[lane] = atom, n_types
-            lane += 1
+            lane += U(1)
         w.lane_start[i, n_types + 1] = lane
     return lane
 
@@ -267,17 +268,16 @@ def radial_pairs(
 ) -> None:
     """Fill the rows of the radial pairs low <= p < high of an atom."""
     real = S.dtype.type
-    near = neighbor[low:high]
-    x0, y0, z0 = x[0, atom], x[1, atom], x[2, atom]
-    for q in range(high - low):
-        j = near[q]
-        S[DX * LANES + q] = real(x[0, j] - x0)
-        S[DY * LANES + q] = real(x[1, j] - y0)
-        S[DZ * LANES + q] = real(x[2, j] - z0)
+    x0, y0, z0, first = x[0, atom], x[1, atom], x[2, atom], U(low)
+    for q in range(U(high - low)):
+        j = U(neighbor[first + q])
+        S[DX + q] = real(x[0, j] - x0)
+        S[DY + q] = real(x[1, j] - y0)
+        S[DZ + q] = real(x[2, j] - z0)
     for t in range(inverse_cutoff.shape[0]):
         inverse_rc = inverse_cutoff[t]
-        for q in range(max(start[t], low) - low, min(start[t + 1], high) - low):
-            S[INVERSE_RC * LANES + q] = inverse_rc
+        for q in range(U(max(start[t], low) - low), U(max(min(start[t + 1], high), low) - low)):
+            S[INVERSE_RC + q] = inverse_rc
     measure(S, high - low)
 
 
@@ -287,8 +287,8 @@ def radial_forward(x: Floats, chunk: Chunk, place: int, inverse_cutoff: Array, c
     start, size = chunk.radial.start[place], w.series.shape[0]
     n_types = inverse_cutoff.shape[0]
     w.R[:, column] = w.R.dtype.type(0.0)
-    for low in range(start[0], start[n_types], LANES):
-        high = min(low + LANES, start[n_types])
+    for low in range(start[0], start[n_types], int(LANES)):
+        high = min(low + int(LANES), start[n_types])
         radial_pairs(x, chunk.atoms[place], start, chunk.radial.neighbor, low, high, inverse_cutoff, w.S_radial)
         for t in range(n_types):
             first, last = max(start[t], low) - low, min(start[t + 1], high) - low
@@ -360,8 +360,8 @@ def radial_backward(
     """Add the forces of an atom's radial pairs."""
     S, start, size = w.S_radial, chunk.radial.start[place], w.series.shape[0]
     n_types, atom = inverse_cutoff.shape[0], chunk.atoms[place]
-    for low in range(start[0], start[n_types], LANES):
-        high = min(low + LANES, start[n_types])
+    for low in range(start[0], start[n_types], int(LANES)):
+        high = min(low + int(LANES), start[n_types])
         radial_pairs(x, atom, start, chunk.radial.neighbor, low, high, inverse_cutoff, S)
         for t in range(n_types):
             first, last = max(start[t], low) - low, min(start[t + 1], high) - low
@@ -372,13 +372,13 @@ def radial_backward(
             derivative_series(w.series, w.slope_series)
             chebyshev_value(S, first, last, w.series, VALUE)
             chebyshev_value(S, first, last, w.slope_series, SLOPE)
-        for q in range(high - low):
-            slope = S[DFC * LANES + q] * S[VALUE * LANES + q]
-            slope += S[FC * LANES + q] * S[DX_DR * LANES + q] * S[SLOPE * LANES + q]
-            slope *= S[INVERSE_R * LANES + q]
-            S[GX * LANES + q] = slope * S[DX * LANES + q]
-            S[GY * LANES + q] = slope * S[DY * LANES + q]
-            S[GZ * LANES + q] = slope * S[DZ * LANES + q]
+        for q in range(U(high - low)):
+            slope = S[DFC + q] * S[VALUE + q]
+            slope += S[FC + q] * S[DX_DR + q] * S[SLOPE + q]
+            slope *= S[INVERSE_R + q]
+            S[GX + q] = slope * S[DX + q]
+            S[GY + q] = slope * S[DY + q]
+            S[GZ + q] = slope * S[DZ + q]
         scatter(S, 0, high - low, chunk.radial.neighbor, low, origin, atom, out)
 
 
@@ -393,37 +393,36 @@ def scatter(
     """
     sums, real = out.sums, S.dtype.type
     fx = fy = fz = real(0.0)
-    for p in range(first, last):
-        fx += S[GX * LANES + p]
-        fy += S[GY * LANES + p]
-        fz += S[GZ * LANES + p]
+    for p in range(U(first), U(last)):
+        fx += S[GX + p]
+        fy += S[GY + p]
+        fz += S[GZ + p]
     sums[atom, 0] += fx
     sums[atom, 1] += fy
     sums[atom, 2] += fz
     if sums.shape[1] == WITH_VIRIAL:
-        for p in range(first, last):
-            j = origin[neighbor[p + shift]]
-            px, py, pz = S[GX * LANES + p], S[GY * LANES + p], S[GZ * LANES + p]
-            dx, dy, dz = S[DX * LANES + p], S[DY * LANES + p], S[DZ * LANES + p]
-            row = sums[j]
-            row[0] -= px
-            row[1] -= py
-            row[2] -= pz
-            row[4] -= dx * px
-            row[5] -= dx * py
-            row[6] -= dx * pz
-            row[8] -= dy * px
-            row[9] -= dy * py
-            row[10] -= dy * pz
-            row[12] -= dz * px
-            row[13] -= dz * py
-            row[14] -= dz * pz
+        for p in range(U(first), U(last)):
+            j = U(origin[U(neighbor[p + U(shift)])])
+            px, py, pz = S[GX + p], S[GY + p], S[GZ + p]
+            dx, dy, dz = S[DX + p], S[DY + p], S[DZ + p]
+            sums[j, 0] -= px
+            sums[j, 1] -= py
+            sums[j, 2] -= pz
+            sums[j, 4] -= dx * px
+            sums[j, 5] -= dx * py
+            sums[j, 6] -= dx * pz
+            sums[j, 8] -= dy * px
+            sums[j, 9] -= dy * py
+            sums[j, 10] -= dy * pz
+            sums[j, 12] -= dz * px
+            sums[j, 13] -= dz * py
+            sums[j, 14] -= dz * pz
         return
-    for p in range(first, last):
-        j = origin[neighbor[p + shift]]
-        sums[j, 0] -= S[GX * LANES + p]
-        sums[j, 1] -= S[GY * LANES + p]
-        sums[j, 2] -= S[GZ * LANES + p]
+    for p in range(U(first), U(last)):
+        j = U(origin[U(neighbor[p + U(shift)])])
+        sums[j, 0] -= S[GX + p]
+        sums[j, 1] -= S[GY + p]
+        sums[j, 2] -= S[GZ + p]
     _add_total_virial(S, first, last, out.virial)
 
 
@@ -432,12 +431,12 @@ def _add_total_virial(S: Array, first: int, last: int, virial: Floats) -> None:
     real = S.dtype.type
     for axis in range(3):
         x = y = z = real(0.0)
-        row = (DX + axis) * LANES
-        for p in range(first, last):
+        row = DX + U(axis) * LANES
+        for p in range(U(first), U(last)):
             d = S[row + p]
-            x += d * S[GX * LANES + p]
-            y += d * S[GY * LANES + p]
-            z += d * S[GZ * LANES + p]
+            x += d * S[GX + p]
+            y += d * S[GY + p]
+            z += d * S[GZ + p]
         virial[3 * axis] -= x
         virial[3 * axis + 1] -= y
         virial[3 * axis + 2] -= z

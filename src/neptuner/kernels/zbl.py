@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from neptuner.kernels.angular_rows import GX, GY, GZ, UX, UY, UZ
 from neptuner.kernels.compile import kernel
-from neptuner.kernels.rows import INVERSE_R, LANES
+from neptuner.kernels.rows import INVERSE_R, U
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.int32]
@@ -21,11 +21,11 @@ def add_zbl(S: Array, first: int, last: int, lane_type: Integers, table: Array) 
     """
     real = S.dtype.type
     half, one, total = real(0.5), real(1.0), 0.0
-    for p in range(first, last):
+    for p in range(U(first), U(last)):
         t = lane_type[p]
-        if t >= table.shape[0] or S[INVERSE_R * LANES + p] * table[t, 1] <= one:
+        if t >= table.shape[0] or S[INVERSE_R + p] * table[t, 1] <= one:
             continue
-        inverse_r = S[INVERSE_R * LANES + p]
+        inverse_r = S[INVERSE_R + p]
         r, inner, outer = one / inverse_r, table[t, 0], table[t, 1]
         phi = slope = real(0.0)
         for k in range(4):
@@ -42,7 +42,7 @@ def add_zbl(S: Array, first: int, last: int, lane_type: Integers, table: Array) 
             slope = slope * fc - phi * half * width * np.sin(width * (r - inner))
             phi *= fc
         total += half * phi
-        S[GX * LANES + p] += half * slope * S[UX * LANES + p]
-        S[GY * LANES + p] += half * slope * S[UY * LANES + p]
-        S[GZ * LANES + p] += half * slope * S[UZ * LANES + p]
+        S[GX + p] += half * slope * S[UX + p]
+        S[GY + p] += half * slope * S[UY + p]
+        S[GZ + p] += half * slope * S[UZ + p]
     return total
