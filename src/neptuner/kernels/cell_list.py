@@ -50,15 +50,15 @@ def sort_into_boxes(x: Floats, types: Integers, reach: float) -> Grid:
     Parameters
     ----------
     x
-        Positions of all images, ``(3, n_images)`` in angstrom.
+        Positions of all images, ``(n_images, 3)`` in angstrom.
     types
         Their species, ``(n_images,)``.
     reach
         Distance in angstrom within which neighbours are wanted.
     """
-    n = x.shape[1]
-    low = x.min(axis=1) - 1e-6
-    extent = x.max(axis=1) - low + 1e-6
+    n = len(x)
+    low = x.min(axis=0) - 1e-6
+    extent = x.max(axis=0) - low + 1e-6
     # sparse systems (a molecule in vacuum) must not make more boxes than atoms are worth
     size = max(0.5 * reach, float((extent.prod() / (8.0 * n + 64.0)) ** (1.0 / 3.0)), float(extent.max()) / 512.0)
     shape = np.maximum(1, np.floor(extent / size)).astype(np.int64)
@@ -66,24 +66,24 @@ def sort_into_boxes(x: Floats, types: Integers, reach: float) -> Grid:
     box = np.empty(n, np.int64)
     start, order = np.zeros(int(shape.prod()) + 1, np.int64), np.empty(n, np.int32)
     _fill_boxes(x, low, per_angstrom, shape, box, start, order)
-    return Grid(low, per_angstrom, shape, start, order, np.ascontiguousarray(x[:, order]), types[order], box)
+    return Grid(low, per_angstrom, shape, start, order, np.ascontiguousarray(x[order].T), types[order], box)
 
 
 @kernel
 def _fill_boxes(
     x: Floats, low: Floats, per_angstrom: Floats, shape: Longs, box: Longs, start: Longs, order: Integers
 ) -> None:
-    for p in range(x.shape[1]):
+    for p in range(x.shape[0]):
         place = 0
         for axis in range(3):
-            along = int((x[axis, p] - low[axis]) * per_angstrom[axis])
+            along = int((x[p, axis] - low[axis]) * per_angstrom[axis])
             place = place * shape[axis] + min(along, shape[axis] - 1)
         box[p] = place
         start[place + 1] += 1
     for b in range(start.shape[0] - 1):
         start[b + 1] += start[b]
     fill = start[:-1].copy()
-    for p in range(x.shape[1]):
+    for p in range(x.shape[0]):
         order[fill[box[p]]] = p
         fill[box[p]] += 1
 
@@ -139,12 +139,12 @@ def _search(
         limits = cutoffs2[0, types[atom]]
         reach = np.sqrt(limits.max())
         found = 0
-        bounds = _boxes_around(grid, x[0, atom], x[1, atom], x[2, atom], reach)
+        bounds = _boxes_around(grid, x[atom, 0], x[atom, 1], x[atom, 2], reach)
         for bx in range(bounds[0], bounds[1]):
             for by in range(bounds[2], bounds[3]):
                 row = (bx * grid.shape[1] + by) * grid.shape[2]
                 first, last = grid.start[row + bounds[4]], grid.start[row + bounds[5]]
-                _distances(grid.x, first, last, x[0, atom], x[1, atom], x[2, atom], r2)
+                _distances(grid.x, first, last, x[atom, 0], x[atom, 1], x[atom, 2], r2)
                 if found + last - first > most:
                     most = 2 * (found + last - first)
                     near, near_r2, near_type = _grown(near, near_r2, near_type, most)
@@ -209,13 +209,24 @@ def _by_species(
     start: Longs,
     out: Integers,
 ) -> int:
-    """Append the neighbours within their limits to ``out``, by species; past its end they are only counted."""
+    """Append the neighbours within their limits to ``out``, by species; where there is no room they are only counted."""
+    start[:] = 0
+    for q in range(found):
+        if near_r2[q] < limits[near_type[q]]:
+            start[near_type[q] + 1] += 1
+    start[0] = place
     for t in range(n_types):
-        start[t] = place
-        for q in range(found):
-            if near_type[q] == t and near_r2[q] < limits[t]:
-                if place < out.shape[0]:
-                    out[place] = near[q]
-                place += 1
-    start[n_types] = place
-    return place
+        start[t + 1] += start[t]
+    end = start[n_types]
+    if end > out.shape[0]:
+        return end
+    # fill from the back, so that each start ends where its species begins
+    for q in range(found - 1, -1, -1):
+        t = near_type[q]
+        if near_r2[q] < limits[t]:
+            start[t + 1] -= 1
+            out[start[t + 1]] = near[q]
+    for t in range(n_types):
+        start[t] = start[t + 1]
+    start[n_types] = end
+    return end

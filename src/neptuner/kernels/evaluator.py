@@ -148,7 +148,7 @@ class Evaluator:
         cutoffs = 1.0 / self.weights.inverse_cutoff.astype(np.float64) * (1.0 + 1e-6) + self.skin
         reach = float(cutoffs.max())
         images = find_images(positions, cell, self.pbc, reach)
-        x = np.empty((3, len(images.origin)))
+        x = np.empty((len(images.origin), 3))
         place_images(positions, cell, images.origin, images.shift, x)
         types = self.types[images.origin]
         grid = sort_into_boxes(x, types, reach)

@@ -98,18 +98,18 @@ def _list_images(wrap: Integers, low: Integers, high: Integers, origin: Integers
 
 @kernel
 def place_images(positions: Floats, cell: Floats, origin: Integers, shift: Integers, x: Floats) -> None:
-    """Set the positions of the images, ``x``: ``(3, n_images)`` in angstrom."""
-    for axis in range(3):
-        row, a, b, c = x[axis], cell[0, axis], cell[1, axis], cell[2, axis]
-        for p in range(row.shape[0]):
-            row[p] = positions[origin[p], axis] + shift[p, 0] * a + shift[p, 1] * b + shift[p, 2] * c
+    """Set the positions of the images, ``x``: ``(n_images, 3)`` in angstrom."""
+    for p in range(x.shape[0]):
+        a, b, c = shift[p, 0], shift[p, 1], shift[p, 2]
+        for axis in range(3):
+            x[p, axis] = positions[origin[p], axis] + a * cell[0, axis] + b * cell[1, axis] + c * cell[2, axis]
 
 
 @kernel
 def largest_displacement(x: Floats, before: Floats) -> float:
-    """Largest distance in angstrom between two sets of positions, each ``(3, n)``."""
+    """Largest distance in angstrom between two sets of positions, each ``(n, 3)``."""
     largest = 0.0
-    for p in range(x.shape[1]):
-        dx, dy, dz = x[0, p] - before[0, p], x[1, p] - before[1, p], x[2, p] - before[2, p]
+    for p in range(x.shape[0]):
+        dx, dy, dz = x[p, 0] - before[p, 0], x[p, 1] - before[p, 1], x[p, 2] - before[p, 2]
         largest = max(largest, dx * dx + dy * dy + dz * dz)
     return np.sqrt(largest)

@@ -88,12 +88,12 @@ def measure(S: Array, lanes: int) -> None:
 
 
 @kernel
-def chebyshev_sums(S: Array, first: int, last: int, sums: Array) -> None:
-    """Add to ``sums[k]`` the sum of fc T_k over the lanes first <= p < last; VALUE and SLOPE are overwritten.
+def chebyshev_sums(S: Array, first: int, last: int, size: int, sums: Array, row: int, column: int) -> None:
+    """Add to ``sums[row + k, column]`` the sum of fc T_k, k < size, over some lanes; VALUE and SLOPE are overwritten.
 
     Four k at a time, so that the recursion T_k+1 = 2 x T_k - T_k-1 stays in registers.
     """
-    real, size = S.dtype.type, sums.shape[0]
+    real = S.dtype.type
     half = real(0.5)
     a = b = c = d = real(0.0)
     for p in range(U(first), U(last)):
@@ -103,11 +103,10 @@ def chebyshev_sums(S: Array, first: int, last: int, sums: Array) -> None:
         S[SLOPE + p] = x_fc
         a += fc
         b += x_fc
-    sums[0] += a
+    sums[row, column] += a
     if size > 1:
-        sums[1] += b
-    whole = 2 + (size - 2) // 4 * 4
-    for k in range(2, whole, 4):
+        sums[row + 1, column] += b
+    for k in range(2, size, 4):
         a = b = c = d = real(0.0)
         for p in range(U(first), U(last)):
             two_x, s0, s1 = S[TWO_X + p], S[VALUE + p], S[SLOPE + p]
@@ -121,18 +120,13 @@ def chebyshev_sums(S: Array, first: int, last: int, sums: Array) -> None:
             b += s3
             c += s4
             d += s5
-        sums[k] += a
-        sums[k + 1] += b
-        sums[k + 2] += c
-        sums[k + 3] += d
-    for k in range(max(whole, 2), size):
-        a = real(0.0)
-        for p in range(U(first), U(last)):
-            s2 = S[TWO_X + p] * S[SLOPE + p] - S[VALUE + p]
-            S[VALUE + p] = S[SLOPE + p]
-            S[SLOPE + p] = s2
-            a += s2
-        sums[k] += a
+        sums[row + k, column] += a
+        if k + 1 < size:
+            sums[row + k + 1, column] += b
+        if k + 2 < size:
+            sums[row + k + 2, column] += c
+        if k + 3 < size:
+            sums[row + k + 3, column] += d
 
 
 @kernel
@@ -149,24 +143,16 @@ def derivative_series(c: Array, d: Array) -> None:
 
 @kernel
 def chebyshev_value(S: Array, first: int, last: int, c: Array, out: int) -> None:
-    """Set row ``out`` to ``sum_k c_k T_k(x)`` by Clenshaw's recursion, four k at a time; SLOPE_BEFORE is overwritten.
+    """Set row ``out`` to ``sum_k c_k T_k(x)`` by Clenshaw's recursion, four k at a time.
 
-    ``out`` is VALUE or SLOPE.
+    ``c`` has 1 + 4 m numbers; ``out`` is VALUE or SLOPE; SLOPE_BEFORE is overwritten.
     """
-    real, size = S.dtype.type, c.shape[0]
-    half, top = real(0.5), c.shape[0] - (c.shape[0] - 1) % 4
-    base = out
+    real, half, base = S.dtype.type, S.dtype.type(0.5), out
     # b_k = c_k + 2 x b_k+1 - b_k+2 down to k = 1; the result is c_0 + x b_1 - b_2
     for p in range(U(first), U(last)):
         S[base + p] = real(0.0)
         S[SLOPE_BEFORE + p] = real(0.0)
-    for k in range(size - 1, top - 1, -1):
-        ck = c[k]
-        for p in range(U(first), U(last)):
-            b1 = S[base + p]
-            S[base + p] = ck + S[TWO_X + p] * b1 - S[SLOPE_BEFORE + p]
-            S[SLOPE_BEFORE + p] = b1
-    for k in range(top - 1, 1, -4):
+    for k in range(c.shape[0] - 1, 1, -4):
         c3, c2, c1, c0 = c[k], c[k - 1], c[k - 2], c[k - 3]
         for p in range(U(first), U(last)):
             two_x, b1, b2 = S[TWO_X + p], S[base + p], S[SLOPE_BEFORE + p]

@@ -44,6 +44,7 @@ from neptuner.kernels.rows import (
     SLOPE,
     U,
     VALUE,
+    Number,
     chebyshev_sums,
     chebyshev_value,
     derivative_series,
@@ -90,6 +91,12 @@ class Work(NamedTuple):
     """Rows of the angular pairs of a block."""
     S_radial: Array
     """Rows of the radial pairs of an atom."""
+    near: Array
+    """Vectors of the radial pairs within the cutoff, ``(width, 3 * room)`` with room for every listed pair."""
+    near_atom: Integers
+    """Image at the far end of each, ``(width, room)``."""
+    near_start: Longs
+    """First of them of each species, ``(width, n_types + 1)``; each species is padded to a multiple of eight."""
     lane_atom: Integers
     """Image at the far end of each angular pair."""
     lane_type: Integers
@@ -116,6 +123,7 @@ class Work(NamedTuple):
     g2: Array
     U: Array
     series: Array
+    """Chebyshev series of one species and of its derivative, padded by zeros to 1 + 4 m numbers."""
     slope_series: Array
 
 
@@ -126,7 +134,7 @@ def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, 
     Parameters
     ----------
     x
-        Positions of atoms and images, ``(3, n_images)`` in angstrom.
+        Positions of atoms and images, ``(n_images, 3)`` in angstrom.
     origin
         Atom of each image.
     chunk
@@ -136,14 +144,15 @@ def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, 
     out
         Outputs; ``sums`` and ``virial`` are added to.
     """
-    w = _work(weights, chunk.blocks)
+    w = _work(weights, chunk)
     for b in range(chunk.blocks.shape[0]):
         begin, end, a = chunk.blocks[b, 0], chunk.blocks[b, 1], chunk.blocks[b, 2]
         m = end - begin
         lanes = angular_lanes(x, chunk, begin, m, weights.inverse_cutoff[1, a], w)
         angular_forward(weights, a, m, lanes, w)
         for i in range(m):
-            radial_forward(x, chunk, begin + i, weights.inverse_cutoff[0, a], i, w)
+            find_radial_pairs(x, chunk, begin + i, weights.inverse_cutoff[0, a], i, w)
+            radial_forward(weights.inverse_cutoff[0, a], i, w)
         _networks(weights, a, m, w)
         angular_backward(weights, a, m, lanes, w)
         for i in range(m):
@@ -154,12 +163,12 @@ def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, 
                 energy += add_zbl(w.S, first, last, w.lane_type, weights.zbl[a])
             out.energies[atom] = energy
             scatter(w.S, first, last, w.lane_atom, 0, origin, atom, out)
-            radial_backward(x, origin, chunk, begin + i, weights.inverse_cutoff[0, a], i, w, out)
+            radial_backward(origin, atom, weights.inverse_cutoff[0, a], i, w, out)
 
 
 @kernel
-def _work(weights: SiteWeights, blocks: Longs) -> Work:
-    networks, dtype = weights.networks, weights.c_radial.dtype
+def _work(weights: SiteWeights, chunk: Chunk) -> Work:
+    networks, dtype, blocks = weights.networks, weights.c_radial.dtype, chunk.blocks
     width = 1
     for b in range(blocks.shape[0]):
         width = max(width, blocks[b, 1] - blocks[b, 0])
@@ -167,10 +176,17 @@ def _work(weights: SiteWeights, blocks: Longs) -> Work:
     n_lm = weights.harmonics.up.shape[0] ** 2 - 1
     functions, basis = weights.series.shape[2], weights.series.shape[3]
     dim, h1, h2 = networks.W0.shape[2], networks.W0.shape[1], networks.W1.shape[1]
+    room = 8 * n_types
+    for k in range(chunk.radial.start.shape[0]):
+        room = max(room, chunk.radial.start[k, -1] - chunk.radial.start[k, 0] + 8 * n_types)
+    padded = 1 + (weights.c_radial.shape[2] // n_types + 2) // 4 * 4
     dense = 0 if weights.direct else n_lm * width
     return Work(
         np.zeros(SIZE, dtype),
         np.zeros(GZ + LANES, dtype),
+        np.zeros((width, 3 * room), dtype),
+        np.zeros((width, room), np.int32),
+        np.zeros((width, n_types + 1), np.int64),
         np.zeros(LANES, np.int32),
         np.zeros(LANES, np.int32),
         np.zeros((width, n_types + 2), np.int64),
@@ -191,37 +207,81 @@ def _work(weights: SiteWeights, blocks: Longs) -> Work:
         np.zeros((h1, width), dtype),
         np.zeros((h2, width), dtype),
         np.zeros(width, dtype),
-        np.zeros(weights.c_radial.shape[2] // n_types, dtype),
-        np.zeros(weights.c_radial.shape[2] // n_types, dtype),
+        np.zeros(padded, dtype),
+        np.zeros(padded, dtype),
     )
+
+
+@kernel
+def close_pairs(
+    x: Floats,
+    atom: int,
+    neighbor: Integers,
+    first: int,
+    last: int,
+    rc2: Number,
+    vectors: Array,
+    row: int,
+    stride: int,
+    far: Integers,
+    lane: int,
+) -> int:
+    """Copy the pairs of a list that are within the cutoff to lanes from ``lane`` on; return the next free lane.
+
+    Vectors go to ``vectors[row + lane]`` and one and two strides behind, neighbours to ``far[lane]``. Every pair is
+    written and the lane moves on only if it is close: there is no branch to predict.
+    """
+    real = vectors.dtype.type
+    x0, y0, z0 = x[atom, 0], x[atom, 1], x[atom, 2]
+    lane, row, stride = U(lane), U(row), U(stride)
+    for p in range(U(first), U(last)):
+        j = U(neighbor[p])
+        dx, dy, dz = real(x[j, 0] - x0), real(x[j, 1] - y0), real(x[j, 2] - z0)
+        place = row + lane
+        vectors[place] = dx
+        vectors[place + stride] = dy
+        vectors[place + stride + stride] = dz
+        far[lane] = neighbor[p]
+        lane += U(dx * dx + dy * dy + dz * dz < rc2)
+    return lane
+
+
+@kernel
+def pad_lanes(atom: int, length: Number, vectors: Array, row: int, stride: int, far: Integers, lane: int) -> int:
+    """Add pairs of the given length until the lane is a multiple of eight."""
+    real, lane = vectors.dtype.type, U(lane)
+    while lane % U(8):
+        place = U(row) + lane
+        vectors[place] = real(0.0)
+        vectors[place + U(stride)] = real(0.0)
+        vectors[place + U(stride) + U(stride)] = length
+        far[lane] = atom
+        lane += U(1)
+    return lane
 
 
 @kernel
 def angular_lanes(x: Floats, chunk: Chunk, begin: int, m: int, inverse_cutoff: Array, w: Work) -> int:
     """Find the angular pairs of a block among its neighbour lists; return the number of lanes, padding included."""
-    S, real, n_types = w.S, w.S.dtype.type, inverse_cutoff.shape[0]
-    one, lane = real(1.0), U(0)
+    n_types, one, lane = inverse_cutoff.shape[0], w.S.dtype.type(1.0), U(0)
     for i in range(m):
         atom, start = chunk.atoms[begin + i], chunk.angular.start[begin + i]
-        x0, y0, z0 = x[0, atom], x[1, atom], x[2, atom]
         w.lane_start[i, 0] = lane
         for t in range(n_types):
-            inverse_rc = inverse_cutoff[t]
+            inverse_rc, before = inverse_cutoff[t], lane
             rc2 = one / (inverse_rc * inverse_rc)
-            for p in range(start[t], start[t + 1]):
-                j = chunk.angular.neighbor[p]
-                dx, dy, dz = real(x[0, j] - x0), real(x[1, j] - y0), real(x[2, j] - z0)
-                S[DX + lane], S[DY + lane], S[DZ + lane] = dx, dy, dz
-                S[INVERSE_RC + lane] = inverse_rc
-                w.lane_atom[lane], w.lane_type[lane] = j, t
-                if dx * dx + dy * dy + dz * dz < rc2:
-                    lane += U(1)
+            lane = close_pairs(
+                x, atom, chunk.angular.neighbor, start[t], start[t + 1], rc2, w.S, DX, LANES, w.lane_atom, lane
+            )
+            for p in range(before, lane):
+                w.S[INVERSE_RC + p] = inverse_rc
+                w.lane_type[p] = t
             w.lane_start[i, t + 1] = lane
-        while lane % U(8):
-            S[DX + lane], S[DY + lane], S[DZ + lane] = real(0.0), real(0.0), one
-            S[INVERSE_RC + lane] = one
-            w.lane_atom[lane], w.lane_type[lane] = atom, n_types
-            lane += U(1)
+        before = lane
+        lane = pad_lanes(atom, one, w.S, DX, LANES, w.lane_atom, lane)
+        for p in range(before, lane):
+            w.S[INVERSE_RC + p] = one
+            w.lane_type[p] = n_types
         w.lane_start[i, n_types + 1] = lane
     return lane
 
@@ -263,41 +323,48 @@ def _exchange(source: Array, target: Array, width: int) -> None:
 
 
 @kernel
-def radial_pairs(
-    x: Floats, atom: int, start: Longs, neighbor: Integers, low: int, high: int, inverse_cutoff: Array, S: Array
-) -> None:
-    """Fill the rows of the radial pairs low <= p < high of an atom."""
-    real = S.dtype.type
-    x0, y0, z0, first = x[0, atom], x[1, atom], x[2, atom], U(low)
-    for q in range(U(high - low)):
-        j = U(neighbor[first + q])
-        S[DX + q] = real(x[0, j] - x0)
-        S[DY + q] = real(x[1, j] - y0)
-        S[DZ + q] = real(x[2, j] - z0)
+def find_radial_pairs(x: Floats, chunk: Chunk, place: int, inverse_cutoff: Array, column: int, w: Work) -> None:
+    """Keep the radial pairs of an atom, of every species padded to a multiple of eight."""
+    atom, start, one, lane = chunk.atoms[place], chunk.radial.start[place], w.S.dtype.type(1.0), U(0)
+    vectors, far, room = w.near[column], w.near_atom[column], w.near_atom.shape[1]
+    for t in range(inverse_cutoff.shape[0]):
+        rc2 = one / (inverse_cutoff[t] * inverse_cutoff[t])
+        w.near_start[column, t] = lane
+        lane = close_pairs(x, atom, chunk.radial.neighbor, start[t], start[t + 1], rc2, vectors, 0, room, far, lane)
+        lane = pad_lanes(atom, one / inverse_cutoff[t], vectors, 0, room, far, lane)
+    w.near_start[column, inverse_cutoff.shape[0]] = lane
+
+
+@kernel
+def radial_rows(w: Work, column: int, low: int, high: int, inverse_cutoff: Array) -> None:
+    """Fill the rows of the kept radial pairs low <= p < high of an atom."""
+    S, near, start = w.S_radial, w.near[column], w.near_start[column]
+    room, first, lanes = U(w.near_atom.shape[1]), U(low), U(high - low)
+    for q in range(lanes):
+        S[DX + q] = near[first + q]
+        S[DY + q] = near[room + first + q]
+        S[DZ + q] = near[room + room + first + q]
     for t in range(inverse_cutoff.shape[0]):
         inverse_rc = inverse_cutoff[t]
         for q in range(U(max(start[t], low) - low), U(max(min(start[t + 1], high), low) - low)):
             S[INVERSE_RC + q] = inverse_rc
-    measure(S, high - low)
+    measure(S, lanes)
 
 
 @kernel
-def radial_forward(x: Floats, chunk: Chunk, place: int, inverse_cutoff: Array, column: int, w: Work) -> None:
+def radial_forward(inverse_cutoff: Array, column: int, w: Work) -> None:
     """Set the column of ``w.R``: sums of fc T_k over the neighbours of each species."""
-    start, size = chunk.radial.start[place], w.series.shape[0]
-    n_types = inverse_cutoff.shape[0]
-    w.R[:, column] = w.R.dtype.type(0.0)
-    for low in range(start[0], start[n_types], int(LANES)):
+    start, n_types = w.near_start[column], inverse_cutoff.shape[0]
+    size = w.R.shape[0] // n_types
+    for r in range(w.R.shape[0]):
+        w.R[r, column] = w.R.dtype.type(0.0)
+    for low in range(0, start[n_types], int(LANES)):
         high = min(low + int(LANES), start[n_types])
-        radial_pairs(x, chunk.atoms[place], start, chunk.radial.neighbor, low, high, inverse_cutoff, w.S_radial)
+        radial_rows(w, column, low, high, inverse_cutoff)
         for t in range(n_types):
             first, last = max(start[t], low) - low, min(start[t + 1], high) - low
-            if first >= last:
-                continue
-            w.series[:] = w.series.dtype.type(0.0)
-            chebyshev_sums(w.S_radial, first, last, w.series)
-            for k in range(size):
-                w.R[t * size + k, column] += w.series[k]
+            if first < last:
+                chebyshev_sums(w.S_radial, first, last, size, w.R, t * size, column)
 
 
 @kernel
@@ -355,14 +422,14 @@ def angular_backward(weights: SiteWeights, a: int, m: int, lanes: int, w: Work) 
 
 @kernel
 def radial_backward(
-    x: Floats, origin: Integers, chunk: Chunk, place: int, inverse_cutoff: Array, column: int, w: Work, out: Sites
+    origin: Integers, atom: int, inverse_cutoff: Array, column: int, w: Work, out: Sites
 ) -> None:
     """Add the forces of an atom's radial pairs."""
-    S, start, size = w.S_radial, chunk.radial.start[place], w.series.shape[0]
-    n_types, atom = inverse_cutoff.shape[0], chunk.atoms[place]
-    for low in range(start[0], start[n_types], int(LANES)):
+    S, start, n_types = w.S_radial, w.near_start[column], inverse_cutoff.shape[0]
+    size = w.R.shape[0] // n_types
+    for low in range(0, start[n_types], int(LANES)):
         high = min(low + int(LANES), start[n_types])
-        radial_pairs(x, atom, start, chunk.radial.neighbor, low, high, inverse_cutoff, S)
+        radial_rows(w, column, low, high, inverse_cutoff)
         for t in range(n_types):
             first, last = max(start[t], low) - low, min(start[t + 1], high) - low
             if first >= last:
@@ -373,13 +440,12 @@ def radial_backward(
             chebyshev_value(S, first, last, w.series, VALUE)
             chebyshev_value(S, first, last, w.slope_series, SLOPE)
         for q in range(U(high - low)):
-            slope = S[DFC + q] * S[VALUE + q]
-            slope += S[FC + q] * S[DX_DR + q] * S[SLOPE + q]
+            slope = S[DFC + q] * S[VALUE + q] + S[FC + q] * S[DX_DR + q] * S[SLOPE + q]
             slope *= S[INVERSE_R + q]
             S[GX + q] = slope * S[DX + q]
             S[GY + q] = slope * S[DY + q]
             S[GZ + q] = slope * S[DZ + q]
-        scatter(S, 0, high - low, chunk.radial.neighbor, low, origin, atom, out)
+        scatter(S, 0, high - low, w.near_atom[column], low, origin, atom, out)
 
 
 @kernel
