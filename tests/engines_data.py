@@ -9,7 +9,7 @@ import numpy as np
 
 from models import random_frame, random_model
 from neptuner.files.extxyz import write_frames
-from neptuner.kernels.engine import predict as predict_frames
+from neptuner.kernels.prediction import predict as predict_frames
 
 NEP_IN = """type 2 Mg O
 cutoff 5 4

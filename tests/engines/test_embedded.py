@@ -17,7 +17,7 @@ from neptuner.errors import InputError
 from neptuner.files.extxyz import read_frames, write_frames
 from neptuner.files.loss_out import read_loss_out, read_validation_out
 from neptuner.files.predictions import read_predictions
-from neptuner.kernels.engine import predict as predict_frames
+from neptuner.kernels.prediction import predict as predict_frames
 from neptuner.potential.model import Model
 
 

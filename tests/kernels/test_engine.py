@@ -14,7 +14,8 @@ from models import EVERY_KIND, random_frame, random_model
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
 from neptuner.files.predictions import read_predictions
-from neptuner.kernels.engine import evaluate, gradient, make_batch, predict, prepare
+from neptuner.kernels.engine import evaluate, gradient, make_batch, prepare
+from neptuner.kernels.prediction import predict
 from neptuner.kernels.weights import weights_of
 from neptuner.potential.model import Model
 from neptuner.potential.reference import evaluate as reference

@@ -13,7 +13,7 @@ from models import EVERY_KIND, random_frame, random_model
 from neptuner.errors import InputError
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
-from neptuner.kernels.engine import predict
+from neptuner.kernels.prediction import predict
 from neptuner.potential.convert import reorder_pairs, reorder_species, to_nep4
 from neptuner.potential.model import Model
 from neptuner.potential.reference import evaluate

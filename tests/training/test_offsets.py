@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models import random_frame, random_model
-from neptuner.kernels.engine import predict
+from neptuner.kernels.prediction import predict
 from neptuner.potential.parameters import unpack
 from neptuner.training.offsets import Offsets, fit_offsets, fold
 

@@ -10,7 +10,7 @@ import pytest
 from models import random_frame, random_model
 from neptuner.errors import NeptunerError
 from neptuner.files.nep_in import parse_nep_in
-from neptuner.kernels.engine import predict
+from neptuner.kernels.prediction import predict
 from neptuner.training.dataset import Dataset, make_dataset
 from neptuner.training.defaults import DEFAULT_STEPS, default_batch, default_steps, remarks, resolve
 from neptuner.training.split import validation_mask

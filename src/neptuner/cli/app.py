@@ -8,6 +8,7 @@ import typer
 
 from neptuner.cli.convert import convert
 from neptuner.cli.predict import predict
+from neptuner.cli.speed import speed
 from neptuner.cli.study import report, status, study
 from neptuner.cli.train import train
 
@@ -36,5 +37,5 @@ def root(
     """Train, sweep and judge neuroevolution potentials (NEP)."""
 
 
-for command in (train, predict, convert, study, status, report):
+for command in (train, predict, convert, speed, study, status, report):
     app.command()(command)

@@ -16,7 +16,7 @@ from neptuner.engines.outputs import append_row, start_outputs, write_outputs, w
 from neptuner.errors import InputError
 from neptuner.files.frames import Frame
 from neptuner.files.nep_in import NepIn, as_settings
-from neptuner.kernels.engine import predict as predict_frames
+from neptuner.kernels.prediction import predict as predict_frames
 from neptuner.machine import usable_cpus
 from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count

@@ -17,7 +17,7 @@ from neptuner.files.digest import file_hash
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame, mask_missing_shear
 from neptuner.kernels.engine import Outputs
-from neptuner.kernels.engine import predict as predict_frames
+from neptuner.kernels.prediction import predict as predict_frames
 from neptuner.machine import usable_cpus
 from neptuner.potential.model import Model
 

@@ -1,7 +1,7 @@
 """The angular part over rows of pairs: radial functions, spherical harmonics, expansion coefficients, gradients.
 
 Rows are those of ``kernels.rows``; here come the rows behind those. The lanes of one atom are contiguous and
-padded to a multiple of eight with pairs at the cutoff, which give nothing.
+padded to a multiple of sixteen with pairs at the cutoff, which give nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from neptuner.kernels.rows import (
     LANES,
     SLOPE,
     TWO_X,
-    U,
     VALUE,
+    Number,
+    U,
     rows_from,
 )
 
@@ -36,7 +37,7 @@ Integers = NDArray[np.int32]
 
 L_MOST = 8
 MOST_BASIS = 20
-MOST_FUNCTIONS = 20
+MOST_FUNCTIONS = 24
 
 UX, UY, UZ, GX, GY, GZ, ALONG, INWARD = rows_from(FIRST_FREE, 8)
 """Unit vector, gradient by the unit vector and then the partial force p_ij, radial slope, scratch."""
@@ -283,33 +284,29 @@ def _legendre_row(S: Array, lanes: int, q: int, degree: int, m: int, table: Harm
 def expansion(
     S: Array, first: int, last: int, functions: int, n_lm: int, a: Array, column: int, stride: int, stride_lm: int
 ) -> None:
-    """Set ``a[column + n * stride + lm * stride_lm]`` to the sum of g_n Y_lm over some lanes."""
-    real = S.dtype.type
-    whole = functions // 5 * 5
+    """Set ``a[column + n * stride + lm * stride_lm]`` to the sum of g_n Y_lm over some lanes.
+
+    Always four functions at a time: a row behind the last one costs less than one more loop.
+    """
+    first, last, step = U(first), U(last), U(stride)
     for m in range(n_lm):
         y = Y + U(m) * LANES
-        for n in range(0, whole, 5):
-            g = G + U(n) * LANES
-            a0 = a1 = a2 = a3 = a4 = real(0.0)
-            for p in range(U(first), U(last)):
+        for n in range(0, functions, 4):
+            g, place = G + U(n) * LANES, U(column + n * stride + m * stride_lm)
+            a0 = a1 = a2 = a3 = S.dtype.type(0.0)
+            for p in range(first, last):
                 value = S[y + p]
                 a0 += value * S[g + p]
                 a1 += value * S[g + LANES + p]
                 a2 += value * S[g + U(2) * LANES + p]
                 a3 += value * S[g + U(3) * LANES + p]
-                a4 += value * S[g + U(4) * LANES + p]
-            place = column + n * stride + m * stride_lm
             a[place] = a0
-            a[place + stride] = a1
-            a[place + 2 * stride] = a2
-            a[place + 3 * stride] = a3
-            a[place + 4 * stride] = a4
-        for n in range(whole, functions):
-            g = G + U(n) * LANES
-            a0 = real(0.0)
-            for p in range(U(first), U(last)):
-                a0 += S[y + p] * S[g + p]
-            a[column + n * stride + m * stride_lm] = a0
+            if n + 1 < functions:
+                a[place + step] = a1
+            if n + 2 < functions:
+                a[place + U(2) * step] = a2
+            if n + 3 < functions:
+                a[place + U(3) * step] = a3
 
 
 @kernel
@@ -317,31 +314,30 @@ def slopes(
     S: Array, first: int, last: int, functions: int, n_lm: int, ga: Array, column: int, stride: int, stride_lm: int
 ) -> None:
     """Fill rows V with ``sum_n ga_n,lm g_n`` and ALONG with ``sum_n,lm ga_n,lm g_n' Y_lm``; ``ga`` as in expansion."""
-    real = S.dtype.type
-    whole = functions // 4 * 4
-    for p in range(U(first), U(last)):
-        S[ALONG + p] = real(0.0)
+    zero, first, last, step = S.dtype.type(0.0), U(first), U(last), U(stride)
+    for p in range(first, last):
+        S[ALONG + p] = zero
     for m in range(n_lm):
         v, y = V + U(m) * LANES, Y + U(m) * LANES
-        for p in range(U(first), U(last)):
-            S[v + p] = real(0.0)
-            S[INWARD + p] = real(0.0)
-        for n in range(0, whole, 4):
-            g, place = G + U(n) * LANES, column + n * stride + m * stride_lm
-            a0, a1, a2, a3 = ga[place], ga[place + stride], ga[place + 2 * stride], ga[place + 3 * stride]
-            for p in range(U(first), U(last)):
-                S[v + p] += (
-                    a0 * S[g + p] + a1 * S[g + LANES + p] + a2 * S[g + U(2) * LANES + p] + a3 * S[g + U(3) * LANES + p]
-                )
-                d = g + (DG - G) + p
-                S[INWARD + p] += a0 * S[d] + a1 * S[d + LANES] + a2 * S[d + U(2) * LANES] + a3 * S[d + U(3) * LANES]
-        for n in range(whole, functions):
-            g, a0 = G + U(n) * LANES, ga[column + n * stride + m * stride_lm]
-            for p in range(U(first), U(last)):
-                S[v + p] += a0 * S[g + p]
-                S[INWARD + p] += a0 * S[g + (DG - G) + p]
-        for p in range(U(first), U(last)):
-            S[ALONG + p] += S[INWARD + p] * S[y + p]
+        for n in range(0, functions, 4):
+            g, place = G + U(n) * LANES, U(column + n * stride + m * stride_lm)
+            d = g + (DG - G)
+            a0 = ga[place]
+            a1 = ga[place + step] if n + 1 < functions else zero
+            a2 = ga[place + U(2) * step] if n + 2 < functions else zero
+            a3 = ga[place + U(3) * step] if n + 3 < functions else zero
+            if n == 0:
+                for p in range(first, last):
+                    value = a0 * S[g + p] + a1 * S[g + LANES + p]
+                    S[v + p] = value + a2 * S[g + U(2) * LANES + p] + a3 * S[g + U(3) * LANES + p]
+            else:
+                for p in range(first, last):
+                    value = a0 * S[g + p] + a1 * S[g + LANES + p]
+                    S[v + p] += value + a2 * S[g + U(2) * LANES + p] + a3 * S[g + U(3) * LANES + p]
+            for p in range(first, last):
+                slope = a0 * S[d + p] + a1 * S[d + LANES + p]
+                slope += a2 * S[d + U(2) * LANES + p] + a3 * S[d + U(3) * LANES + p]
+                S[ALONG + p] += slope * S[y + p]
 
 
 @kernel

@@ -60,7 +60,7 @@ def sort_into_boxes(x: Floats, types: Integers, reach: float) -> Grid:
     low = x.min(axis=0) - 1e-6
     extent = x.max(axis=0) - low + 1e-6
     # sparse systems (a molecule in vacuum) must not make more boxes than atoms are worth
-    size = max(0.5 * reach, float((extent.prod() / (8.0 * n + 64.0)) ** (1.0 / 3.0)), float(extent.max()) / 512.0)
+    size = max(0.5 * reach, float((extent.prod() / (8.0 * n + 64.0)) ** (1.0 / 3.0)))
     shape = np.maximum(1, np.floor(extent / size)).astype(np.int64)
     per_angstrom = shape / extent
     box = np.empty(n, np.int64)

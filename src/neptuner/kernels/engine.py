@@ -206,26 +206,6 @@ def gradient(
     return flatten_gradient(prepared.settings, parts)
 
 
-def predict(
-    nep: Model,
-    frames: Sequence[Frame],
-    *,
-    dtype: type[np.floating] = np.float32,
-    threads: int = 1,
-    atoms_at_once: int = 20_000,
-) -> Outputs:
-    """Evaluate a potential on frames, some thousands of atoms at a time so that memory stays small."""
-    weights, parts = weights_of(nep, dtype), []
-    for group in _groups(frames, atoms_at_once):
-        prepared = prepare(group, nep.settings, dtype=dtype, threads=threads)
-        parts.append(evaluate(prepared, weights, make_batch(prepared), threads))
-    return Outputs(
-        np.concatenate([part.energy for part in parts]),
-        np.concatenate([part.forces for part in parts]),
-        np.concatenate([part.virial for part in parts]),
-    )
-
-
 def descriptors(prepared: Prepared, nep: Model) -> Array:
     """Unscaled descriptors of every atom, ``(n_atoms, dim)``."""
     weights, terms = weights_of(nep, prepared.dtype), prepared.terms
@@ -241,15 +221,3 @@ def descriptors(prepared: Prepared, nep: Model) -> Array:
         invariants(lanes, terms.l_max, terms.monomials, terms.factors, terms.five_body, angular)
         q[:, mine] = part
     return q.T
-
-
-def _groups(frames: Sequence[Frame], atoms_at_once: int) -> list[list[Frame]]:
-    groups: list[list[Frame]] = [[]]
-    atoms = 0
-    for frame in frames:
-        if groups[-1] and atoms + frame.n_atoms > atoms_at_once:
-            groups.append([])
-            atoms = 0
-        groups[-1].append(frame)
-        atoms += frame.n_atoms
-    return groups

@@ -135,9 +135,9 @@ def derivative_series(c: Array, d: Array) -> None:
     real, size = c.dtype.type, c.shape[0]
     d[size - 1] = real(0.0)
     if size > 1:
-        d[size - 2] = real(2.0 * (size - 1)) * c[size - 1]
+        d[size - 2] = real(2 * (size - 1)) * c[size - 1]
     for k in range(size - 3, -1, -1):
-        d[k] = d[k + 2] + real(2.0 * (k + 1)) * c[k + 1]
+        d[k] = d[k + 2] + real(2 * (k + 1)) * c[k + 1]
     d[0] *= real(0.5)
 
 

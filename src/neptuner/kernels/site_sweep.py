@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.angular_rows import (
+    DG,
     GX,
     GY,
     GZ,
     SIZE,
+    G,
     basis_functions,
     chebyshev_rows,
     expansion,
@@ -60,6 +62,10 @@ Longs = NDArray[np.int64]
 
 FORCE_ONLY, WITH_VIRIAL = 4, 16
 """Width of the rows that forces are summed in: fx fy fz 0, then W_xx W_xy W_xz 0, W_yx .., W_zx .."""
+
+
+PADDING = 16
+"""The angular lanes of an atom are a multiple of this: two vectors, for which the compiler unrolls loops."""
 
 
 class Chunk(NamedTuple):
@@ -182,15 +188,15 @@ def _work(weights: SiteWeights, chunk: Chunk) -> Work:
     padded = 1 + (weights.c_radial.shape[2] // n_types + 2) // 4 * 4
     dense = 0 if weights.direct else n_lm * width
     return Work(
-        np.zeros(SIZE, dtype),
-        np.zeros(GZ + LANES, dtype),
-        np.zeros((width, 3 * room), dtype),
-        np.zeros((width, room), np.int32),
-        np.zeros((width, n_types + 1), np.int64),
-        np.zeros(LANES, np.int32),
-        np.zeros(LANES, np.int32),
-        np.zeros((width, n_types + 2), np.int64),
-        np.zeros(LANES, np.int32),
+        _rows(functions if weights.direct else basis, weights.c_radial),
+        np.empty(GZ + LANES, dtype),
+        np.empty((width, 3 * room), dtype),
+        np.empty((width, room), np.int32),
+        np.empty((width, n_types + 1), np.int64),
+        np.empty(LANES, np.int32),
+        np.empty(LANES, np.int32),
+        np.empty((width, n_types + 2), np.int64),
+        np.empty(LANES, np.int32),
         np.zeros(n_types + 2, np.int64),
         np.zeros((weights.c_radial.shape[2], width), dtype),
         np.zeros((weights.c_radial.shape[2], width), dtype),
@@ -210,6 +216,16 @@ def _work(weights: SiteWeights, chunk: Chunk) -> Work:
         np.zeros(padded, dtype),
         np.zeros(padded, dtype),
     )
+
+
+@kernel
+def _rows(functions: int, like: Array) -> Array:
+    """Rows of scratch; the three radial functions behind the last one are read, so they must hold numbers."""
+    S = np.empty(SIZE, like.dtype)
+    for row in (G, DG):
+        for p in range(row + U(functions) * LANES, row + U(functions + 3) * LANES):
+            S[p] = like.dtype.type(0.0)
+    return S
 
 
 @kernel
@@ -247,10 +263,10 @@ def close_pairs(
 
 
 @kernel
-def pad_lanes(atom: int, length: Number, vectors: Array, row: int, stride: int, far: Integers, lane: int) -> int:
-    """Add pairs of the given length until the lane is a multiple of eight."""
+def pad_lanes(multiple: int, atom: int, length: Number, vectors: Array, row: int, stride: int, far: Integers, lane: int) -> int:
+    """Add pairs of the given length until the lane is a multiple of the given number."""
     real, lane = vectors.dtype.type, U(lane)
-    while lane % U(8):
+    while lane % U(multiple):
         place = U(row) + lane
         vectors[place] = real(0.0)
         vectors[place + U(stride)] = real(0.0)
@@ -278,7 +294,7 @@ def angular_lanes(x: Floats, chunk: Chunk, begin: int, m: int, inverse_cutoff: A
                 w.lane_type[p] = t
             w.lane_start[i, t + 1] = lane
         before = lane
-        lane = pad_lanes(atom, one, w.S, DX, LANES, w.lane_atom, lane)
+        lane = pad_lanes(PADDING, atom, one, w.S, DX, LANES, w.lane_atom, lane)
         for p in range(before, lane):
             w.S[INVERSE_RC + p] = one
             w.lane_type[p] = n_types
@@ -331,7 +347,7 @@ def find_radial_pairs(x: Floats, chunk: Chunk, place: int, inverse_cutoff: Array
         rc2 = one / (inverse_cutoff[t] * inverse_cutoff[t])
         w.near_start[column, t] = lane
         lane = close_pairs(x, atom, chunk.radial.neighbor, start[t], start[t + 1], rc2, vectors, 0, room, far, lane)
-        lane = pad_lanes(atom, one / inverse_cutoff[t], vectors, 0, room, far, lane)
+        lane = pad_lanes(8, atom, one / inverse_cutoff[t], vectors, 0, room, far, lane)
     w.near_start[column, inverse_cutoff.shape[0]] = lane
 
 

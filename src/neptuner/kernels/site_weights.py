@@ -80,6 +80,12 @@ def site_weights(model: Model, dtype: type[np.floating], *, direct: bool | None 
     )
 
 
+def reaches(weights: SiteWeights) -> NDArray[np.float64]:
+    """Radial and angular cutoffs in angstrom, ``(2, n_types, n_types)``, a rounding error larger than the kernels'."""
+    cutoffs: NDArray[np.float64] = (1.0 + 1e-6) / weights.inverse_cutoff.astype(np.float64)
+    return cutoffs
+
+
 def as_chebyshev(c: Array) -> Array:
     """Turn coefficients of fc (T_k + 1) / 2 into those of fc T_k, ``(n, k, ...)`` both."""
     result = 0.5 * c
