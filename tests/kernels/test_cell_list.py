@@ -21,14 +21,14 @@ def listed(frame: Frame, cutoffs: np.ndarray, types: np.ndarray) -> tuple[Vector
     x = np.empty((len(images.origin), 3))
     place_images(frame.positions, full_cell(frame.cell, frame.pbc), images.origin, images.shift, x)
     image_types = types[images.origin]
-    grid = sort_into_boxes(x, image_types, float(cutoffs.max()))
-    atoms = np.arange(frame.n_atoms, dtype=np.int32)[::-1].copy()
+    grid, order = sort_into_boxes(x, image_types, float(cutoffs.max()))
+    atoms, homes = np.arange(frame.n_atoms)[::-1], np.argsort(order).astype(np.int32)
     found = []
-    for neighbors in find_neighbors(grid, x, image_types, atoms, cutoffs, (1, 1)):
+    for neighbors in find_neighbors(grid, homes[atoms], cutoffs, (1, 1)):
         pairs = set()
         for place, i in enumerate(atoms):
             for t in range(len(cutoffs[0])):
-                for j in neighbors.neighbor[neighbors.start[place, t] : neighbors.start[place, t + 1]]:
+                for j in order[neighbors.neighbor[neighbors.start[place, t] : neighbors.start[place, t + 1]]]:
                     pairs.add((int(i), t, int(images.origin[j]), *np.round(1e6 * (x[j] - x[i])).astype(int).tolist()))
         assert len(pairs) == neighbors.start[-1, -1] - neighbors.start[0, 0]
         found.append(pairs)
@@ -72,9 +72,10 @@ def test_the_atoms_come_first_and_inside_the_cell() -> None:
 
 def test_a_molecule_in_vacuum_makes_few_boxes() -> None:
     x = np.array([[0.0, 0, 0], [1.0, 0, 0], [500.0, 400.0, 300.0]])
-    grid = sort_into_boxes(x, np.zeros(3, np.int32), 4.0)
+    grid, order = sort_into_boxes(x, np.zeros(3, np.int32), 4.0)
     assert len(grid.start) < 200
-    assert sorted(grid.order.tolist()) == [0, 1, 2]
+    assert sorted(order.tolist()) == [0, 1, 2]
+    np.testing.assert_array_equal(grid.x.T, x[order])
 
 
 @pytest.mark.parametrize("pbc", [(True, True, True), (True, False, True)])

@@ -25,14 +25,10 @@ class Grid(NamedTuple):
     """Number of boxes along each axis, ``(3,)``; the last axis varies fastest."""
     start: Longs
     """First image of each box in ``order`` and their number, ``(n_boxes + 1,)``."""
-    order: Integers
-    """Images by box, ``(n_images,)``."""
     x: Floats
-    """Their positions in that order, ``(3, n_images)``."""
+    """Positions of the images, sorted by box, ``(3, n_images)`` in angstrom."""
     types: Integers
-    """Their species in that order."""
-    box: Longs
-    """Box of each image, ``(n_images,)``."""
+    """Their species."""
 
 
 class NeighborList(NamedTuple):
@@ -41,11 +37,13 @@ class NeighborList(NamedTuple):
     start: Longs
     """``(n_atoms, n_types + 1)``: first neighbour of species t; the last column ends the atom."""
     neighbor: Integers
-    """Images, ``(>= n_pairs,)``."""
+    """Images in the order of the grid, ``(>= n_pairs,)``."""
 
 
-def sort_into_boxes(x: Floats, types: Integers, reach: float) -> Grid:
+def sort_into_boxes(x: Floats, types: Integers, reach: float) -> tuple[Grid, Integers]:
     """Sort images into boxes of about half the reach, so that few atoms beyond it are looked at.
+
+    Neighbours then lie together in memory, which matters more than the order of the atoms.
 
     Parameters
     ----------
@@ -55,6 +53,10 @@ def sort_into_boxes(x: Floats, types: Integers, reach: float) -> Grid:
         Their species, ``(n_images,)``.
     reach
         Distance in angstrom within which neighbours are wanted.
+
+    Returns
+    -------
+    The grid, and for each of its images the place in ``x``.
     """
     n = len(x)
     low = x.min(axis=0) - 1e-6
@@ -63,16 +65,16 @@ def sort_into_boxes(x: Floats, types: Integers, reach: float) -> Grid:
     size = max(0.5 * reach, float((extent.prod() / (8.0 * n + 64.0)) ** (1.0 / 3.0)))
     shape = np.maximum(1, np.floor(extent / size)).astype(np.int64)
     per_angstrom = shape / extent
-    box = np.empty(n, np.int64)
     start, order = np.zeros(int(shape.prod()) + 1, np.int64), np.empty(n, np.int32)
-    _fill_boxes(x, low, per_angstrom, shape, box, start, order)
-    return Grid(low, per_angstrom, shape, start, order, np.ascontiguousarray(x[order].T), types[order], box)
+    _fill_boxes(x, low, per_angstrom, shape, start, order)
+    return Grid(low, per_angstrom, shape, start, np.ascontiguousarray(x[order].T), types[order]), order
 
 
 @kernel
 def _fill_boxes(
-    x: Floats, low: Floats, per_angstrom: Floats, shape: Longs, box: Longs, start: Longs, order: Integers
+    x: Floats, low: Floats, per_angstrom: Floats, shape: Longs, start: Longs, order: Integers
 ) -> None:
+    box = np.empty(x.shape[0], np.int64)
     for p in range(x.shape[0]):
         place = 0
         for axis in range(3):
@@ -89,7 +91,7 @@ def _fill_boxes(
 
 
 def find_neighbors(
-    grid: Grid, x: Floats, types: Integers, atoms: Integers, cutoffs: Floats, capacity: tuple[int, int]
+    grid: Grid, atoms: Integers, cutoffs: Floats, capacity: tuple[int, int]
 ) -> tuple[NeighborList, NeighborList]:
     """List the radial and angular neighbours of some atoms.
 
@@ -97,10 +99,8 @@ def find_neighbors(
     ----------
     grid
         All images by box.
-    x, types
-        Positions and species of all images.
     atoms
-        Whose neighbours are wanted.
+        Images whose neighbours are wanted, in the order of the grid.
     cutoffs
         Radial and angular cutoffs of species pairs in angstrom, ``(2, n_types, n_types)``, angular ones not larger.
     capacity
@@ -110,7 +110,7 @@ def find_neighbors(
     starts = [np.zeros((len(atoms), n_types + 1), np.int64) for _ in range(2)]
     while True:
         lists = [np.empty(room, np.int32) for room in capacity]
-        found = _search(grid, x, types, atoms, cutoffs**2, starts[0], lists[0], starts[1], lists[1])
+        found = _search(grid, atoms, cutoffs**2, starts[0], lists[0], starts[1], lists[1])
         if found[0] <= capacity[0] and found[1] <= capacity[1]:
             return NeighborList(starts[0], lists[0]), NeighborList(starts[1], lists[1])
         capacity = (int(found[0] * 1.05) + 64, int(found[1] * 1.1) + 64)
@@ -119,8 +119,6 @@ def find_neighbors(
 @kernel
 def _search(
     grid: Grid,
-    x: Floats,
-    types: Integers,
     atoms: Integers,
     cutoffs2: Floats,
     start_radial: Longs,
@@ -136,27 +134,28 @@ def _search(
     n_radial, n_angular = 0, 0
     for k in range(atoms.shape[0]):
         atom = atoms[k]
-        limits = cutoffs2[0, types[atom]]
+        x, y, z = grid.x[0, atom], grid.x[1, atom], grid.x[2, atom]
+        limits = cutoffs2[0, grid.types[atom]]
         reach = np.sqrt(limits.max())
         found = 0
-        bounds = _boxes_around(grid, x[atom, 0], x[atom, 1], x[atom, 2], reach)
+        bounds = _boxes_around(grid, x, y, z, reach)
         for bx in range(bounds[0], bounds[1]):
             for by in range(bounds[2], bounds[3]):
                 row = (bx * grid.shape[1] + by) * grid.shape[2]
                 first, last = grid.start[row + bounds[4]], grid.start[row + bounds[5]]
-                _distances(grid.x, first, last, x[atom, 0], x[atom, 1], x[atom, 2], r2)
+                _distances(grid.x, first, last, x, y, z, r2)
                 if found + last - first > most:
                     most = 2 * (found + last - first)
                     near, near_r2, near_type = _grown(near, near_r2, near_type, most)
                 for p in range(first, last):
                     t = grid.types[p]
-                    if r2[p - first] < limits[t] and grid.order[p] != atom:
-                        near[found] = grid.order[p]
+                    if r2[p - first] < limits[t] and p != atom:
+                        near[found] = p
                         near_r2[found] = r2[p - first]
                         near_type[found] = t
                         found += 1
         n_radial = _by_species(near, near_r2, near_type, found, limits, n_types, n_radial, start_radial[k], radial)
-        limits = cutoffs2[1, types[atom]]
+        limits = cutoffs2[1, grid.types[atom]]
         n_angular = _by_species(near, near_r2, near_type, found, limits, n_types, n_angular, start_angular[k], angular)
     return n_radial, n_angular
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from neptuner.kernels.cell_list import Grid, find_neighbors, sort_into_boxes
 from neptuner.kernels.compile import kernel
 from neptuner.kernels.rows import LANES
-from neptuner.kernels.site_sweep import FORCE_ONLY, PADDING, WITH_VIRIAL, Chunk, Sites, site_sweep
+from neptuner.kernels.site_sweep import FORCE_ONLY, PADDING, SCRATCH, WITH_VIRIAL, Chunk, Sites, site_sweep
 from neptuner.kernels.site_weights import SiteWeights
 from neptuner.kernels.threads import run_all
 
@@ -55,13 +56,13 @@ def make_chunks(
     *,
     threads: int = 1,
     before: Sequence[Chunk] = (),
-) -> list[Chunk]:
+) -> tuple[list[Chunk], Integers]:
     """Find the neighbours of all atoms.
 
     Parameters
     ----------
     x
-        Positions of the atoms and of their images, ``(n_images, 3)`` in angstrom.
+        Positions of the atoms, which come first, and of their images, ``(n_images, 3)`` in angstrom.
     origin
         Atom of each image, ``(n_images,)``.
     types
@@ -73,30 +74,39 @@ def make_chunks(
     before
         Chunks of the same atoms at an earlier time, for the size of their lists.
 
+    Returns
+    -------
+    The chunks, and the order into which images must be put for them.
+
     Raises
     ------
     ValueError
         If an atom has more angular neighbours than there are lanes.
     """
-    image_types = types[origin]
-    grid = sort_into_boxes(x, image_types, float(cutoffs.max()))
-    atoms = np.lexsort((grid.box[: len(types)], types)).astype(np.int32)
-    pieces = max(1, min(MOST_CHUNKS, len(atoms) // ATOMS_IN_CHUNK))
-    bounds = np.linspace(0, len(atoms), pieces + 1).astype(int)
+    n = len(types)
+    grid, order = sort_into_boxes(x, types[origin], float(cutoffs.max()))
+    homes = np.empty(len(order), np.int32)
+    homes[order] = np.arange(len(order), dtype=np.int32)
+    atoms = np.lexsort((homes[:n], types)).astype(np.int32)
+    pieces = max(1, min(MOST_CHUNKS, n // ATOMS_IN_CHUNK))
+    bounds = np.linspace(0, n, pieces + 1).astype(int)
     chunks: dict[int, Chunk] = {}
 
     def fill(k: int) -> None:
-        old = before[k] if len(before) == pieces else None
-        chunks[k] = _chunk(grid, x, image_types, atoms[bounds[k] : bounds[k + 1]], cutoffs, old)
+        mine, old = atoms[bounds[k] : bounds[k + 1]], before[k] if len(before) == pieces else None
+        chunks[k] = _chunk(grid, mine, homes[mine], types[mine], cutoffs, old)
 
     run_all([partial(fill, k) for k in range(pieces)], threads)
-    return [chunks[k] for k in range(pieces)]
+    return [chunks[k] for k in range(pieces)], order
 
 
-def _chunk(grid: Grid, x: Floats, types: Integers, atoms: Integers, cutoffs: Floats, before: Chunk | None) -> Chunk:
+def _chunk(
+    grid: Grid, atoms: Integers, homes: Integers, types: Integers, cutoffs: Floats, before: Chunk | None
+) -> Chunk:
     room = (0, 0) if before is None else (len(before.radial.neighbor), len(before.angular.neighbor))
-    radial, angular = find_neighbors(grid, x, types, atoms, cutoffs, room)
-    return Chunk(atoms, _blocks(types[atoms], angular.start[:, -1] - angular.start[:, 0]), radial, angular)
+    radial, angular = find_neighbors(grid, homes, cutoffs, room)
+    blocks = _blocks(types, angular.start[:, -1] - angular.start[:, 0])
+    return Chunk(atoms, homes, blocks, radial, angular)
 
 
 def _blocks(types: Integers, neighbors: Longs) -> Longs:
@@ -130,7 +140,7 @@ def sweep_chunks(
     Parameters
     ----------
     x, origin
-        As for ``make_chunks``.
+        Positions and atoms of images in the order that ``make_chunks`` says.
     n_atoms
         Number of atoms.
     chunks
@@ -146,7 +156,7 @@ def sweep_chunks(
     energies, totals = np.zeros(n_atoms), np.zeros((len(chunks), 9))
     sums = np.zeros((len(chunks), n_atoms, width), dtype)
     tasks = [
-        partial(site_sweep, x, origin, chunk, weights, Sites(energies, part, total))
+        partial(_sweep, x, origin, chunk, weights, Sites(energies, part, total))
         for chunk, part, total in zip(chunks, sums, totals, strict=True)
     ]
     run_all(tasks, threads)
@@ -155,6 +165,19 @@ def sweep_chunks(
     run_all([partial(_add_up, sums, low, high, forces, each) for low, high in pairwise(bounds)], threads)
     total = each.sum(axis=0) if virials else totals.sum(axis=0).reshape(3, 3)
     return SiteOutputs(energies, forces, total, each if virials else None)
+
+
+def _sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, out: Sites) -> None:
+    dtype = weights.c_radial.dtype
+    scratch: NDArray[np.floating] | None = getattr(_scratch, dtype.name, None)
+    if scratch is None:
+        scratch = np.zeros(SCRATCH, dtype)
+        setattr(_scratch, dtype.name, scratch)
+    site_sweep(x, origin, chunk, weights, scratch, out)
+
+
+_scratch = threading.local()
+"""Rows for the sweeps of each thread, by precision."""
 
 
 @kernel

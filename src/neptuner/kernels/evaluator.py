@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.chunks import SiteOutputs, make_chunks, sweep_chunks
-from neptuner.kernels.images import Images, find_images, full_cell, largest_displacement, place_images
+from neptuner.kernels.images import Images, find_images, full_cell, largest_displacement, place_images, sorted_images
 from neptuner.kernels.site_sweep import Chunk
 from neptuner.kernels.site_weights import SiteWeights, reaches
 
@@ -113,5 +113,5 @@ class Evaluator:
         x = np.empty((len(images.origin), 3))
         place_images(positions, cell, images.origin, images.shift, x)
         before = self._lists.chunks if self._lists else ()
-        chunks = make_chunks(x, images.origin, self.types, cutoffs, threads=self.threads, before=before)
-        return _Lists(images, x, chunks)
+        chunks, order = make_chunks(x, images.origin, self.types, cutoffs, threads=self.threads, before=before)
+        return _Lists(sorted_images(images, order), x[order], chunks)

@@ -15,12 +15,17 @@ Integers = NDArray[np.int32]
 
 
 class Images(NamedTuple):
-    """The atoms of a cell and every image that may matter to them; the atoms come first, in their order."""
+    """The atoms of a cell and every image that may matter to them; ``find_images`` puts the atoms first."""
 
     origin: Integers
     """The atom that each is an image of, ``(n_images,)``."""
     shift: Integers
     """Lattice vectors to add to that atom's position, ``(n_images, 3)``."""
+
+
+def sorted_images(images: Images, order: Integers) -> Images:
+    """Put images into another order."""
+    return Images(images.origin[order], images.shift[order])
 
 
 def find_images(positions: Floats, cell: Floats, pbc: Sequence[bool], reach: float) -> Images:

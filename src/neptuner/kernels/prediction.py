@@ -65,10 +65,10 @@ def _predict_group(
     cutoffs = reaches(weights)
     x, origin = _side_by_side(frames, start, float(cutoffs.max()))
     try:
-        chunks = make_chunks(x, origin, types, cutoffs, threads=threads)
+        chunks, order = make_chunks(x, origin, types, cutoffs, threads=threads)
     except ValueError as error:
         raise InputError(f"{error}; are these atoms at sensible distances?", path=frames[0].path) from None
-    outputs = sweep_chunks(x, origin, len(types), chunks, weights, threads=threads)
+    outputs = sweep_chunks(x[order], origin[order], len(types), chunks, weights, threads=threads)
     assert outputs.virials is not None
     virial = np.add.reduceat(outputs.virials, start[:-1], axis=0)
     return np.add.reduceat(outputs.energies, start[:-1]), outputs.forces, virial[:, VOIGT[0], VOIGT[1]]

@@ -68,11 +68,17 @@ PADDING = 16
 """The angular lanes of an atom are a multiple of this: two vectors, for which the compiler unrolls loops."""
 
 
+SCRATCH = SIZE + int(GZ + LANES)
+"""Numbers of scratch that a sweep needs for its rows."""
+
+
 class Chunk(NamedTuple):
     """Atoms that one thread takes at a time."""
 
     atoms: Integers
     """Atoms by species, ``(n,)``."""
+    homes: Integers
+    """Where among the images each atom itself stands, ``(n,)``."""
     blocks: Longs
     """``(n_blocks, 3)``: begin, end, species."""
     radial: NeighborList
@@ -134,7 +140,7 @@ class Work(NamedTuple):
 
 
 @kernel
-def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, out: Sites) -> None:
+def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, scratch: Array, out: Sites) -> None:
     """Set site energies and add forces and virials of a chunk.
 
     Parameters
@@ -147,17 +153,22 @@ def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, 
         Atoms and their neighbours.
     weights
         The potential.
+    scratch
+        ``(SCRATCH,)``, of the precision of the weights, for nobody else meanwhile. It is handed in because new pages of
+        memory cost more than a small system.
     out
         Outputs; ``sums`` and ``virial`` are added to.
     """
-    w = _work(weights, chunk)
+    w = _work(weights, chunk, scratch)
     for b in range(chunk.blocks.shape[0]):
         begin, end, a = chunk.blocks[b, 0], chunk.blocks[b, 1], chunk.blocks[b, 2]
         m = end - begin
-        lanes = angular_lanes(x, chunk, begin, m, weights.inverse_cutoff[1, a], w)
-        angular_forward(weights, a, m, lanes, w)
         for i in range(m):
             find_radial_pairs(x, chunk, begin + i, weights.inverse_cutoff[0, a], i, w)
+        lanes = angular_lanes(x, chunk, begin, m, weights.inverse_cutoff[1, a], w)
+        angular_forward(weights, a, m, lanes, w)
+        # a loop of its own: vectors just written number by number are slow to read back
+        for i in range(m):
             radial_forward(weights.inverse_cutoff[0, a], i, w)
         _networks(weights, a, m, w)
         angular_backward(weights, a, m, lanes, w)
@@ -173,7 +184,7 @@ def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, 
 
 
 @kernel
-def _work(weights: SiteWeights, chunk: Chunk) -> Work:
+def _work(weights: SiteWeights, chunk: Chunk, scratch: Array) -> Work:
     networks, dtype, blocks = weights.networks, weights.c_radial.dtype, chunk.blocks
     width = 1
     for b in range(blocks.shape[0]):
@@ -187,9 +198,11 @@ def _work(weights: SiteWeights, chunk: Chunk) -> Work:
         room = max(room, chunk.radial.start[k, -1] - chunk.radial.start[k, 0] + 8 * n_types)
     padded = 1 + (weights.c_radial.shape[2] // n_types + 2) // 4 * 4
     dense = 0 if weights.direct else n_lm * width
+    S = scratch[:SIZE]
+    _clear_rows(S, functions if weights.direct else basis)
     return Work(
-        _rows(functions if weights.direct else basis, weights.c_radial),
-        np.empty(GZ + LANES, dtype),
+        S,
+        scratch[SIZE:SCRATCH],
         np.empty((width, 3 * room), dtype),
         np.empty((width, room), np.int32),
         np.empty((width, n_types + 1), np.int64),
@@ -219,19 +232,17 @@ def _work(weights: SiteWeights, chunk: Chunk) -> Work:
 
 
 @kernel
-def _rows(functions: int, like: Array) -> Array:
-    """Rows of scratch; the three radial functions behind the last one are read, so they must hold numbers."""
-    S = np.empty(SIZE, like.dtype)
+def _clear_rows(S: Array, functions: int) -> None:
+    """Clear the three rows behind the last radial function, which are read and multiplied by zero."""
     for row in (G, DG):
         for p in range(row + U(functions) * LANES, row + U(functions + 3) * LANES):
-            S[p] = like.dtype.type(0.0)
-    return S
+            S[p] = S.dtype.type(0.0)
 
 
 @kernel
 def close_pairs(
     x: Floats,
-    atom: int,
+    home: int,
     neighbor: Integers,
     first: int,
     last: int,
@@ -248,7 +259,7 @@ def close_pairs(
     written and the lane moves on only if it is close: there is no branch to predict.
     """
     real = vectors.dtype.type
-    x0, y0, z0 = x[atom, 0], x[atom, 1], x[atom, 2]
+    x0, y0, z0 = x[home, 0], x[home, 1], x[home, 2]
     lane, row, stride = U(lane), U(row), U(stride)
     for p in range(U(first), U(last)):
         j = U(neighbor[p])
@@ -263,7 +274,7 @@ def close_pairs(
 
 
 @kernel
-def pad_lanes(multiple: int, atom: int, length: Number, vectors: Array, row: int, stride: int, far: Integers, lane: int) -> int:
+def pad_lanes(multiple: int, home: int, length: Number, vectors: Array, row: int, stride: int, far: Integers, lane: int) -> int:
     """Add pairs of the given length until the lane is a multiple of the given number."""
     real, lane = vectors.dtype.type, U(lane)
     while lane % U(multiple):
@@ -271,7 +282,7 @@ def pad_lanes(multiple: int, atom: int, length: Number, vectors: Array, row: int
         vectors[place] = real(0.0)
         vectors[place + U(stride)] = real(0.0)
         vectors[place + U(stride) + U(stride)] = length
-        far[lane] = atom
+        far[lane] = home
         lane += U(1)
     return lane
 
@@ -281,20 +292,20 @@ def angular_lanes(x: Floats, chunk: Chunk, begin: int, m: int, inverse_cutoff: A
     """Find the angular pairs of a block among its neighbour lists; return the number of lanes, padding included."""
     n_types, one, lane = inverse_cutoff.shape[0], w.S.dtype.type(1.0), U(0)
     for i in range(m):
-        atom, start = chunk.atoms[begin + i], chunk.angular.start[begin + i]
+        home, start = chunk.homes[begin + i], chunk.angular.start[begin + i]
         w.lane_start[i, 0] = lane
         for t in range(n_types):
             inverse_rc, before = inverse_cutoff[t], lane
             rc2 = one / (inverse_rc * inverse_rc)
             lane = close_pairs(
-                x, atom, chunk.angular.neighbor, start[t], start[t + 1], rc2, w.S, DX, LANES, w.lane_atom, lane
+                x, home, chunk.angular.neighbor, start[t], start[t + 1], rc2, w.S, DX, LANES, w.lane_atom, lane
             )
             for p in range(before, lane):
                 w.S[INVERSE_RC + p] = inverse_rc
                 w.lane_type[p] = t
             w.lane_start[i, t + 1] = lane
         before = lane
-        lane = pad_lanes(PADDING, atom, one, w.S, DX, LANES, w.lane_atom, lane)
+        lane = pad_lanes(PADDING, home, one, w.S, DX, LANES, w.lane_atom, lane)
         for p in range(before, lane):
             w.S[INVERSE_RC + p] = one
             w.lane_type[p] = n_types
@@ -341,13 +352,13 @@ def _exchange(source: Array, target: Array, width: int) -> None:
 @kernel
 def find_radial_pairs(x: Floats, chunk: Chunk, place: int, inverse_cutoff: Array, column: int, w: Work) -> None:
     """Keep the radial pairs of an atom, of every species padded to a multiple of eight."""
-    atom, start, one, lane = chunk.atoms[place], chunk.radial.start[place], w.S.dtype.type(1.0), U(0)
+    home, start, one, lane = chunk.homes[place], chunk.radial.start[place], w.S.dtype.type(1.0), U(0)
     vectors, far, room = w.near[column], w.near_atom[column], w.near_atom.shape[1]
     for t in range(inverse_cutoff.shape[0]):
         rc2 = one / (inverse_cutoff[t] * inverse_cutoff[t])
         w.near_start[column, t] = lane
-        lane = close_pairs(x, atom, chunk.radial.neighbor, start[t], start[t + 1], rc2, vectors, 0, room, far, lane)
-        lane = pad_lanes(8, atom, one / inverse_cutoff[t], vectors, 0, room, far, lane)
+        lane = close_pairs(x, home, chunk.radial.neighbor, start[t], start[t + 1], rc2, vectors, 0, room, far, lane)
+        lane = pad_lanes(8, home, one / inverse_cutoff[t], vectors, 0, room, far, lane)
     w.near_start[column, inverse_cutoff.shape[0]] = lane
 
 
