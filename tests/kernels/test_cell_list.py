@@ -39,7 +39,9 @@ def expected(frame: Frame, cutoffs: np.ndarray, types: np.ndarray) -> Vectors:
     i, j, vectors = all_pairs(frame, float(cutoffs.max()))
     near = np.linalg.norm(vectors, axis=1) < cutoffs[types[i], types[j]]
     rounded = np.round(1e6 * vectors).astype(int)
-    return {(int(a), int(types[b]), int(b), *v.tolist()) for a, b, v in zip(i[near], j[near], rounded[near], strict=True)}
+    return {
+        (int(a), int(types[b]), int(b), *v.tolist()) for a, b, v in zip(i[near], j[near], rounded[near], strict=True)
+    }
 
 
 @settings(max_examples=60, deadline=None)

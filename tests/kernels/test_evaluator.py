@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +19,7 @@ from neptuner.files.frames import Frame
 from neptuner.kernels.evaluator import Evaluator
 from neptuner.kernels.site_weights import is_direct, site_weights
 from neptuner.potential.model import Model
+from neptuner.potential.parameters import parameter_count
 from neptuner.potential.reference import evaluate as reference
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
@@ -59,8 +64,6 @@ def test_every_size_is_the_reference(n_max, basis_size, direct: bool) -> None:
     small = random_model()
     shape = replace(small.settings, n_max=n_max, basis_size=basis_size)
     rng = np.random.default_rng(0)
-    from neptuner.potential.parameters import parameter_count
-
     model = Model(shape, 0.3 * rng.normal(size=parameter_count(shape)), rng.uniform(0.01, 0.1, shape.dim))
     check(model, random_frame(4), direct=direct)
 
@@ -74,7 +77,9 @@ def test_partial_periodicity_is_the_reference(pbc) -> None:
 
 
 def test_an_atom_is_its_own_neighbour() -> None:
-    frame = Frame(np.array(["Mg"]), np.array([[7.0, -3.0, 0.1]]), np.array([[2.1, 0, 0], [0.9, 2.2, 0], [0.3, -0.8, 2.4]]))
+    frame = Frame(
+        np.array(["Mg"]), np.array([[7.0, -3.0, 0.1]]), np.array([[2.1, 0, 0], [0.9, 2.2, 0], [0.3, -0.8, 2.4]])
+    )
     check(random_model(), frame)
 
 
@@ -211,3 +216,25 @@ def test_the_route_follows_the_shape() -> None:
     few = random_model().settings
     assert is_direct(few)
     assert not is_direct(replace(few, n_max=(4, 16), basis_size=(4, 3), elements=("Mg",)))
+
+
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    frame = random_frame(9, n_atoms=5)
+    shifts = np.array(list(np.ndindex(3, 3, 3))) @ frame.cell
+    positions = (frame.positions[None] + shifts[:, None]).reshape(-1, 3)
+    large = replace(frame, species=np.tile(frame.species, 27))
+    force_field = evaluator(random_model(), large, np.float32, threads=2)
+    force_field.evaluate(positions, 3 * frame.cell)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        force_field.evaluate(positions, 3 * frame.cell)
+        os._exit(0)
+    deadline = time.monotonic() + 60
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("the child hangs")
+        time.sleep(0.05)

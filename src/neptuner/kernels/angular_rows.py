@@ -22,12 +22,10 @@ from neptuner.kernels.rows import (
     FC,
     FIRST_FREE,
     INVERSE_R,
-    INVERSE_RC,
     LANES,
     SLOPE,
     TWO_X,
     VALUE,
-    Number,
     U,
     rows_from,
 )
@@ -148,9 +146,7 @@ def gather_chebyshev(S: Array, lanes: int, size: int, order: Integers) -> None:
 
 
 @kernel
-def radial_functions(
-    S: Array, lanes: int, order: Integers, bounds: NDArray[np.int64], c: Array, slope: Array
-) -> None:
+def radial_functions(S: Array, lanes: int, order: Integers, bounds: NDArray[np.int64], c: Array, slope: Array) -> None:
     """Fill rows G and DG with g_n and its derivative by r from the Chebyshev series of each neighbour's species.
 
     Parameters

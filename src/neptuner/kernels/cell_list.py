@@ -71,9 +71,7 @@ def sort_into_boxes(x: Floats, types: Integers, reach: float) -> tuple[Grid, Int
 
 
 @kernel
-def _fill_boxes(
-    x: Floats, low: Floats, per_angstrom: Floats, shape: Longs, start: Longs, order: Integers
-) -> None:
+def _fill_boxes(x: Floats, low: Floats, per_angstrom: Floats, shape: Longs, start: Longs, order: Integers) -> None:
     box = np.empty(x.shape[0], np.int64)
     for p in range(x.shape[0]):
         place = 0
@@ -208,7 +206,7 @@ def _by_species(
     start: Longs,
     out: Integers,
 ) -> int:
-    """Append the neighbours within their limits to ``out``, by species; where there is no room they are only counted."""
+    """Append the neighbours within their limits to ``out``, by species; without room they are only counted."""
     start[:] = 0
     for q in range(found):
         if near_r2[q] < limits[near_type[q]]:
@@ -218,7 +216,7 @@ def _by_species(
         start[t + 1] += start[t]
     end = start[n_types]
     if end > out.shape[0]:
-        return end
+        return int(end)
     # fill from the back, so that each start ends where its species begins
     for q in range(found - 1, -1, -1):
         t = near_type[q]
@@ -228,4 +226,4 @@ def _by_species(
     for t in range(n_types):
         start[t] = start[t + 1]
     start[n_types] = end
-    return end
+    return int(end)

@@ -181,7 +181,7 @@ _scratch = threading.local()
 
 
 @kernel
-def _add_up(sums: Floats, low: int, high: int, forces: Floats, virials: Floats) -> None:
+def _add_up(sums: NDArray[np.floating], low: int, high: int, forces: Floats, virials: Floats) -> None:
     """Add up the sums of all chunks, in their order and in double precision, for atoms low <= i < high."""
     for i in range(low, high):
         for axis in range(3):

@@ -57,7 +57,7 @@ def by_precision(single: Callable[[Any], Any], double: Callable[[Any], Any]) -> 
     def chosen(x: Any) -> Any:
         raise NotImplementedError("for use in kernels only")
 
-    @overload(chosen)  # type: ignore[untyped-decorator]
+    @overload(chosen)
     def _(x: Any) -> Callable[[Any], Any]:
         return single if x == numba.float32 else double
 

@@ -117,4 +117,4 @@ def largest_displacement(x: Floats, before: Floats) -> float:
     for p in range(x.shape[0]):
         dx, dy, dz = x[p, 0] - before[p, 0], x[p, 1] - before[p, 1], x[p, 2] - before[p, 2]
         largest = max(largest, dx * dx + dy * dy + dz * dz)
-    return np.sqrt(largest)
+    return float(np.sqrt(largest))

@@ -17,9 +17,7 @@ from neptuner.kernels.linear import accumulate, contract, expand
 Array = NDArray[np.floating]
 
 # x P(x^2) / Q(x^2), fitted to tanh on [-9, 9] to a relative 2e-8 by weighted least squares
-P0, P1, P2, P3, P4 = (
-    np.float32(p) for p in (0.99999998, 0.13381045, 0.0034956106, 2.0609431e-05, 1.3355102e-08)
-)
+P0, P1, P2, P3, P4 = (np.float32(p) for p in (0.99999998, 0.13381045, 0.0034956106, 2.0609431e-05, 1.3355102e-08))
 Q0, Q1, Q2, Q3, Q4 = (np.float32(q) for q in (1.0, 0.46714361, 0.025877069, 0.00032856707, 7.7767476e-07))
 MOST = np.float32(9.0)
 """Beyond it tanh is 1 in single precision."""

@@ -19,14 +19,14 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 Number: TypeAlias = "np.floating[Any]"
 
-U = np.uintp
+U: Any = np.uintp
 """Type of every index into S: one that may be negative would be checked for it, and loops would not be vectorised."""
 
 LANES = U(1040)
 """Length of a row. Not a power of two: lines of the cache would fall on each other."""
 
 
-def rows_from(first: int, count: int) -> tuple[np.uintp, ...]:
+def rows_from(first: int, count: int) -> tuple[Any, ...]:
     """Begin of some rows in S."""
     return tuple(LANES * U(row) for row in range(first, first + count))
 

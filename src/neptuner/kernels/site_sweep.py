@@ -44,9 +44,9 @@ from neptuner.kernels.rows import (
     INVERSE_RC,
     LANES,
     SLOPE,
-    U,
     VALUE,
     Number,
+    U,
     chebyshev_sums,
     chebyshev_value,
     derivative_series,
@@ -118,7 +118,7 @@ class Work(NamedTuple):
     order: Integers
     bounds: Longs
     R: Array
-    gR: Array
+    R_slope: Array
     a: Array
     """Expansion coefficients, flat ``[lm, n, atom]``."""
     ga: Array
@@ -274,7 +274,9 @@ def close_pairs(
 
 
 @kernel
-def pad_lanes(multiple: int, home: int, length: Number, vectors: Array, row: int, stride: int, far: Integers, lane: int) -> int:
+def pad_lanes(
+    multiple: int, home: int, length: Number, vectors: Array, row: int, stride: int, far: Integers, lane: int
+) -> int:
     """Add pairs of the given length until the lane is a multiple of the given number."""
     real, lane = vectors.dtype.type, U(lane)
     while lane % U(multiple):
@@ -310,7 +312,7 @@ def angular_lanes(x: Floats, chunk: Chunk, begin: int, m: int, inverse_cutoff: A
             w.S[INVERSE_RC + p] = one
             w.lane_type[p] = n_types
         w.lane_start[i, n_types + 1] = lane
-    return lane
+    return int(lane)
 
 
 @kernel
@@ -402,7 +404,10 @@ def _networks(weights: SiteWeights, a: int, m: int, w: Work) -> None:
     n_radial, l_max = weights.c_radial.shape[1], weights.harmonics.up.shape[0] - 1
     lanes = w.a.shape[1]
     angular, by_angular = w.q[n_radial:], w.gq[n_radial:]
-    slots, by_slots = angular.reshape((angular.size // lanes, lanes)), by_angular.reshape((angular.size // lanes, lanes))
+    slots, by_slots = (
+        angular.reshape((angular.size // lanes, lanes)),
+        by_angular.reshape((angular.size // lanes, lanes)),
+    )
     contract(weights.c_radial[a], w.R, m, w.q[:n_radial])
     invariants(w.a, l_max, weights.monomials, weights.factors, weights.five_body, slots)
     _scale(w.q, networks.q_scaler, m, w.x)
@@ -414,7 +419,7 @@ def _networks(weights: SiteWeights, a: int, m: int, w: Work) -> None:
         output_sum(networks.w[net], w.h2, m, w.U)
     input_gradient(networks.W0[net], networks.W1[net], networks.w[net], w.h1, w.h2, m, w.g1, w.g2, w.gx)
     _scale(w.gx, networks.q_scaler, m, w.gq)
-    expand(weights.c_radial[a], w.gq[:n_radial], m, w.gR)
+    expand(weights.c_radial[a], w.gq[:n_radial], m, w.R_slope)
     invariants_reverse(w.a, l_max, weights.monomials, weights.factors, weights.five_body, slots, by_slots, w.ga)
 
 
@@ -448,9 +453,7 @@ def angular_backward(weights: SiteWeights, a: int, m: int, lanes: int, w: Work) 
 
 
 @kernel
-def radial_backward(
-    origin: Integers, atom: int, inverse_cutoff: Array, column: int, w: Work, out: Sites
-) -> None:
+def radial_backward(origin: Integers, atom: int, inverse_cutoff: Array, column: int, w: Work, out: Sites) -> None:
     """Add the forces of an atom's radial pairs."""
     S, start, n_types = w.S_radial, w.near_start[column], inverse_cutoff.shape[0]
     size = w.R.shape[0] // n_types
@@ -462,7 +465,7 @@ def radial_backward(
             if first >= last:
                 continue
             for k in range(size):
-                w.series[k] = w.gR[t * size + k, column]
+                w.series[k] = w.R_slope[t * size + k, column]
             derivative_series(w.series, w.slope_series)
             chebyshev_value(S, first, last, w.series, VALUE)
             chebyshev_value(S, first, last, w.slope_series, SLOPE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class Model:
     """Most radial and angular neighbours of an atom in the training data; gpumd sizes its lists by it."""
 
     @classmethod
-    def read(cls, path: str | Path) -> Model:
+    def read(cls, path: str | Path) -> Self:
         """Read a ``nep.txt``.
 
         Raises
