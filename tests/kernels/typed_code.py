@@ -22,7 +22,7 @@ ALL_SINGLE = [
     rows.measure,
     rows.chebyshev_sums,
     rows.derivative_series,
-    rows.chebyshev_value,
+    rows.chebyshev_values,
     angular_rows.unit_vectors,
     angular_rows.chebyshev_rows,
     angular_rows.gather_chebyshev,

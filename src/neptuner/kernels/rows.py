@@ -31,10 +31,11 @@ def rows_from(first: int, count: int) -> tuple[Any, ...]:
     return tuple(LANES * U(row) for row in range(first, first + count))
 
 
-FIRST_FREE = 12
-DX, DY, DZ, INVERSE_R, INVERSE_RC, TWO_X, FC, DFC, DX_DR, VALUE, SLOPE, SLOPE_BEFORE = rows_from(0, FIRST_FREE)
+FIRST_FREE = 13
+DX, DY, DZ, INVERSE_R, INVERSE_RC, TWO_X, FC, DFC, DX_DR = rows_from(0, 9)
+VALUE, VALUE_BEFORE, SLOPE, SLOPE_BEFORE = rows_from(9, 4)
 """Rows that every kind of pair has: vector to the neighbour, 1/r, 1/rc, twice the Chebyshev argument x, cutoff function
-and its derivative, dx/dr, and three rows for whatever is summed."""
+and its derivative, dx/dr; and four rows for whatever is summed."""
 
 
 def _series(function: Any, terms: int) -> tuple[float, ...]:
@@ -142,25 +143,36 @@ def derivative_series(c: Array, d: Array) -> None:
 
 
 @kernel
-def chebyshev_value(S: Array, first: int, last: int, c: Array, out: int) -> None:
-    """Set row ``out`` to ``sum_k c_k T_k(x)`` by Clenshaw's recursion, four k at a time.
+def chebyshev_values(S: Array, first: int, last: int, c: Array, d: Array) -> None:
+    """Set row VALUE to ``sum_k c_k T_k(x)`` and row SLOPE to ``sum_k d_k T_k(x)`` by Clenshaw's recursion.
 
-    ``c`` has 1 + 4 m numbers; ``out`` is VALUE or SLOPE; SLOPE_BEFORE is overwritten.
+    Both series have 1 + 4 m numbers and are taken four at a time: b_k = c_k + 2 x b_k+1 - b_k+2 down to k = 1, and the
+    result is c_0 + x b_1 - b_2. VALUE_BEFORE and SLOPE_BEFORE are overwritten.
     """
-    real, half, base = S.dtype.type, S.dtype.type(0.5), out
-    # b_k = c_k + 2 x b_k+1 - b_k+2 down to k = 1; the result is c_0 + x b_1 - b_2
-    for p in range(U(first), U(last)):
-        S[base + p] = real(0.0)
-        S[SLOPE_BEFORE + p] = real(0.0)
+    half, zero, first, last = S.dtype.type(0.5), S.dtype.type(0.0), U(first), U(last)
+    for p in range(first, last):
+        S[VALUE + p] = zero
+        S[VALUE_BEFORE + p] = zero
+        S[SLOPE + p] = zero
+        S[SLOPE_BEFORE + p] = zero
     for k in range(c.shape[0] - 1, 1, -4):
         c3, c2, c1, c0 = c[k], c[k - 1], c[k - 2], c[k - 3]
-        for p in range(U(first), U(last)):
-            two_x, b1, b2 = S[TWO_X + p], S[base + p], S[SLOPE_BEFORE + p]
+        d3, d2, d1, d0 = d[k], d[k - 1], d[k - 2], d[k - 3]
+        for p in range(first, last):
+            two_x, b1, b2 = S[TWO_X + p], S[VALUE + p], S[VALUE_BEFORE + p]
             b3 = c3 + two_x * b1 - b2
             b4 = c2 + two_x * b3 - b1
             b5 = c1 + two_x * b4 - b3
+            S[VALUE_BEFORE + p] = b5
+            S[VALUE + p] = c0 + two_x * b5 - b4
+            b1, b2 = S[SLOPE + p], S[SLOPE_BEFORE + p]
+            b3 = d3 + two_x * b1 - b2
+            b4 = d2 + two_x * b3 - b1
+            b5 = d1 + two_x * b4 - b3
             S[SLOPE_BEFORE + p] = b5
-            S[base + p] = c0 + two_x * b5 - b4
-    c0 = c[0]
-    for p in range(U(first), U(last)):
-        S[base + p] = c0 + half * S[TWO_X + p] * S[base + p] - S[SLOPE_BEFORE + p]
+            S[SLOPE + p] = d0 + two_x * b5 - b4
+    c0, d0 = c[0], d[0]
+    for p in range(first, last):
+        x = half * S[TWO_X + p]
+        S[VALUE + p] = c0 + x * S[VALUE + p] - S[VALUE_BEFORE + p]
+        S[SLOPE + p] = d0 + x * S[SLOPE + p] - S[SLOPE_BEFORE + p]

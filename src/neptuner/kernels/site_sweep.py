@@ -48,7 +48,7 @@ from neptuner.kernels.rows import (
     Number,
     U,
     chebyshev_sums,
-    chebyshev_value,
+    chebyshev_values,
     derivative_series,
     measure,
 )
@@ -467,8 +467,7 @@ def radial_backward(origin: Integers, atom: int, inverse_cutoff: Array, column: 
             for k in range(size):
                 w.series[k] = w.R_slope[t * size + k, column]
             derivative_series(w.series, w.slope_series)
-            chebyshev_value(S, first, last, w.series, VALUE)
-            chebyshev_value(S, first, last, w.slope_series, SLOPE)
+            chebyshev_values(S, first, last, w.series, w.slope_series)
         for q in range(U(high - low)):
             slope = S[DFC + q] * S[VALUE + q] + S[FC + q] * S[DX_DR + q] * S[SLOPE + q]
             slope *= S[INVERSE_R + q]
