@@ -25,8 +25,11 @@ Longs = NDArray[np.int64]
 BLOCK = 16
 """Most atoms in a block: enough for the networks, few enough for the second-level cache."""
 
-ATOMS_IN_CHUNK, MOST_CHUNKS = 64, 16
+ATOMS_IN_CHUNK, MOST_CHUNKS = 100, 16
 """Chunks depend on the number of atoms only, so that results do not depend on the number of threads."""
+
+FEW_ATOMS = 2000
+"""Below it sums are added up by one thread: waking another takes longer."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,19 @@ class SiteOutputs:
     def energy(self) -> float:
         """Total energy in eV."""
         return float(self.energies.sum())
+
+
+class Buffer:
+    """Memory used again and again: fresh pages cost more than adding up what is written to them."""
+
+    def __init__(self) -> None:
+        self._array: NDArray[np.floating] = np.empty(0)
+
+    def array(self, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> NDArray[np.floating]:
+        """Give an array of a shape and type, holding anything."""
+        if self._array.shape != shape or self._array.dtype != dtype:
+            self._array = np.empty(shape, dtype)
+        return self._array
 
 
 def make_chunks(
@@ -88,8 +104,8 @@ def make_chunks(
     homes = np.empty(len(order), np.int32)
     homes[order] = np.arange(len(order), dtype=np.int32)
     atoms = np.lexsort((homes[:n], types)).astype(np.int32)
-    pieces = max(1, min(MOST_CHUNKS, n // ATOMS_IN_CHUNK))
-    bounds = np.linspace(0, n, pieces + 1).astype(int)
+    pieces = _pieces(n)
+    bounds = [n * k // pieces for k in range(pieces + 1)]
     chunks: dict[int, Chunk] = {}
 
     def fill(k: int) -> None:
@@ -98,6 +114,12 @@ def make_chunks(
 
     run_all([partial(fill, k) for k in range(pieces)], threads)
     return [chunks[k] for k in range(pieces)], order
+
+
+def _pieces(n_atoms: int) -> int:
+    """Choose the number of chunks, a power of two so that threads get equal shares."""
+    wanted = min(MOST_CHUNKS, n_atoms // ATOMS_IN_CHUNK)
+    return 1 << (wanted.bit_length() - 1) if wanted > 1 else 1
 
 
 def _chunk(
@@ -134,6 +156,7 @@ def sweep_chunks(
     *,
     virials: bool = True,
     threads: int = 1,
+    memory: Buffer | None = None,
 ) -> SiteOutputs:
     """Evaluate a potential on atoms whose neighbours are known.
 
@@ -151,17 +174,20 @@ def sweep_chunks(
         Whether per-atom virials are wanted, not only their sum.
     threads
         Number of threads; results do not depend on it.
+    memory
+        Where sums were kept in the last call, to be used again.
     """
     width, dtype = WITH_VIRIAL if virials else FORCE_ONLY, weights.c_radial.dtype
     energies, totals = np.zeros(n_atoms), np.zeros((len(chunks), 9))
-    sums = np.zeros((len(chunks), n_atoms, width), dtype)
+    sums = (memory or Buffer()).array((len(chunks), n_atoms, width), dtype)
     tasks = [
         partial(_sweep, x, origin, chunk, weights, Sites(energies, part, total))
         for chunk, part, total in zip(chunks, sums, totals, strict=True)
     ]
     run_all(tasks, threads)
     forces, each = np.empty((n_atoms, 3)), np.empty((n_atoms if virials else 0, 3, 3))
-    bounds = np.linspace(0, n_atoms, len(chunks) + 1).astype(int)
+    parts = len(chunks) if n_atoms > FEW_ATOMS else 1
+    bounds = [n_atoms * k // parts for k in range(parts + 1)]
     run_all([partial(_add_up, sums, low, high, forces, each) for low, high in pairwise(bounds)], threads)
     total = each.sum(axis=0) if virials else totals.sum(axis=0).reshape(3, 3)
     return SiteOutputs(energies, forces, total, each if virials else None)
@@ -169,10 +195,10 @@ def sweep_chunks(
 
 def _sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, out: Sites) -> None:
     dtype = weights.c_radial.dtype
-    scratch: NDArray[np.floating] | None = getattr(_scratch, dtype.name, None)
+    scratch: NDArray[np.floating] | None = getattr(_scratch, dtype.char, None)
     if scratch is None:
         scratch = np.zeros(SCRATCH, dtype)
-        setattr(_scratch, dtype.name, scratch)
+        setattr(_scratch, dtype.char, scratch)
     site_sweep(x, origin, chunk, weights, scratch, out)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neptuner.kernels.chunks import SiteOutputs, make_chunks, sweep_chunks
+from neptuner.kernels.chunks import Buffer, SiteOutputs, make_chunks, sweep_chunks
 from neptuner.kernels.images import Images, find_images, full_cell, largest_displacement, place_images, sorted_images
 from neptuner.kernels.site_sweep import Chunk
 from neptuner.kernels.site_weights import SiteWeights, reaches
@@ -62,6 +62,7 @@ class Evaluator:
         self.skin, self.threads, self.virials = skin, threads, virials
         self.rebuilds = 0
         self._lists: _Lists | None = None
+        self._memory = Buffer()
 
     def evaluate(self, positions: Floats, cell: Floats) -> SiteOutputs:
         """Evaluate the potential.
@@ -84,7 +85,14 @@ class Evaluator:
         positions, cell = np.ascontiguousarray(positions, np.float64), full_cell(cell, self.pbc)
         lists, x = self._moved(positions, cell)
         return sweep_chunks(
-            x, lists.images.origin, n, lists.chunks, self.weights, virials=self.virials, threads=self.threads
+            x,
+            lists.images.origin,
+            n,
+            lists.chunks,
+            self.weights,
+            virials=self.virials,
+            threads=self.threads,
+            memory=self._memory,
         )
 
     def neighbor_counts(self) -> tuple[Longs, Longs]:

@@ -71,14 +71,24 @@ def full_cell(cell: Floats, pbc: Sequence[bool]) -> Floats:
         If periodic lattice vectors are linearly dependent.
     """
     full = np.array(cell, dtype=np.float64)
-    periodic = [axis for axis in range(3) if pbc[axis]]
-    basis = np.linalg.qr(full[periodic].T, mode="complete")[0].T
-    for axis, vector in zip((axis for axis in range(3) if not pbc[axis]), basis[len(periodic) :], strict=True):
-        full[axis] = vector
-    scale = np.prod(np.linalg.norm(full, axis=1))
-    if not scale > 0.0 or abs(np.linalg.det(full)) < 1e-9 * scale:
+    if not all(pbc):
+        periodic = [axis for axis in range(3) if pbc[axis]]
+        basis = np.linalg.qr(full[periodic].T, mode="complete")[0].T
+        for axis, vector in zip((axis for axis in range(3) if not pbc[axis]), basis[len(periodic) :], strict=True):
+            full[axis] = vector
+    if not _spans_volume(full):
         raise ValueError("periodic lattice vectors are zero or linearly dependent")
     return full
+
+
+@kernel
+def _spans_volume(cell: Floats) -> bool:
+    a, b, c = cell[0], cell[1], cell[2]
+    volume = (
+        a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])
+    )
+    lengths = np.sqrt((a * a).sum() * (b * b).sum() * (c * c).sum())
+    return bool(abs(volume) > 1e-9 * lengths)
 
 
 @kernel

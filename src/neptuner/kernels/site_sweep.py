@@ -141,7 +141,7 @@ class Work(NamedTuple):
 
 @kernel
 def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, scratch: Array, out: Sites) -> None:
-    """Set site energies and add forces and virials of a chunk.
+    """Set site energies of a chunk's atoms, and forces and virials that they give to all atoms.
 
     Parameters
     ----------
@@ -157,8 +157,9 @@ def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, 
         ``(SCRATCH,)``, of the precision of the weights, for nobody else meanwhile. It is handed in because new pages of
         memory cost more than a small system.
     out
-        Outputs; ``sums`` and ``virial`` are added to.
+        Outputs.
     """
+    _clear(out)
     w = _work(weights, chunk, scratch)
     for b in range(chunk.blocks.shape[0]):
         begin, end, a = chunk.blocks[b, 0], chunk.blocks[b, 1], chunk.blocks[b, 2]
@@ -181,6 +182,15 @@ def site_sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, 
             out.energies[atom] = energy
             scatter(w.S, first, last, w.lane_atom, 0, origin, atom, out)
             radial_backward(origin, atom, weights.inverse_cutoff[0, a], i, w, out)
+
+
+@kernel
+def _clear(out: Sites) -> None:
+    for i in range(out.sums.shape[0]):
+        for column in range(out.sums.shape[1]):
+            out.sums[i, column] = out.sums.dtype.type(0.0)
+    for k in range(out.virial.shape[0]):
+        out.virial[k] = 0.0
 
 
 @kernel
