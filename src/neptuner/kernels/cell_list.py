@@ -59,8 +59,9 @@ def sort_into_boxes(x: Floats, types: Integers, reach: float) -> tuple[Grid, Int
     The grid, and for each of its images the place in ``x``.
     """
     n = len(x)
-    low = x.min(axis=0) - 1e-6
-    extent = x.max(axis=0) - low + 1e-6
+    low, high = _bounds(x)
+    low -= 1e-6
+    extent = high - low + 1e-6
     # sparse systems (a molecule in vacuum) must not make more boxes than atoms are worth
     size = max(0.5 * reach, float((extent.prod() / (8.0 * n + 64.0)) ** (1.0 / 3.0)))
     shape = np.maximum(1, np.floor(extent / size)).astype(np.int64)
@@ -68,6 +69,16 @@ def sort_into_boxes(x: Floats, types: Integers, reach: float) -> tuple[Grid, Int
     start, order = np.zeros(int(shape.prod()) + 1, np.int64), np.empty(n, np.int32)
     _fill_boxes(x, low, per_angstrom, shape, start, order)
     return Grid(low, per_angstrom, shape, start, np.ascontiguousarray(x[order].T), types[order]), order
+
+
+@kernel
+def _bounds(x: Floats) -> tuple[Floats, Floats]:
+    low, high = x[0].copy(), x[0].copy()
+    for p in range(x.shape[0]):
+        for axis in range(3):
+            low[axis] = min(low[axis], x[p, axis])
+            high[axis] = max(high[axis], x[p, axis])
+    return low, high
 
 
 @kernel
@@ -89,7 +100,7 @@ def _fill_boxes(x: Floats, low: Floats, per_angstrom: Floats, shape: Longs, star
 
 
 def find_neighbors(
-    grid: Grid, atoms: Integers, cutoffs: Floats, capacity: tuple[int, int]
+    grid: Grid, atoms: Integers, cutoffs: Floats, room: tuple[int, int]
 ) -> tuple[NeighborList, NeighborList]:
     """List the radial and angular neighbours of some atoms.
 
@@ -101,17 +112,15 @@ def find_neighbors(
         Images whose neighbours are wanted, in the order of the grid.
     cutoffs
         Radial and angular cutoffs of species pairs in angstrom, ``(2, n_types, n_types)``, angular ones not larger.
-    capacity
-        Guess of the numbers of pairs; a low guess costs a second search.
+    room
+        Guess of the numbers of pairs; the lists grow where it is low.
     """
-    n_types = cutoffs.shape[1]
-    starts = [np.zeros((len(atoms), n_types + 1), np.int64) for _ in range(2)]
-    while True:
-        lists = [np.empty(room, np.int32) for room in capacity]
-        found = _search(grid, atoms, cutoffs**2, starts[0], lists[0], starts[1], lists[1])
-        if found[0] <= capacity[0] and found[1] <= capacity[1]:
-            return NeighborList(starts[0], lists[0]), NeighborList(starts[1], lists[1])
-        capacity = (int(found[0] * 1.05) + 64, int(found[1] * 1.1) + 64)
+    shape = (len(atoms), cutoffs.shape[1] + 1)
+    starts = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    lists = _search(
+        grid, atoms, cutoffs**2, starts[0], starts[1], np.empty(room[0], np.int32), np.empty(room[1], np.int32)
+    )
+    return NeighborList(starts[0], lists[0]), NeighborList(starts[1], lists[1])
 
 
 @kernel
@@ -120,11 +129,11 @@ def _search(
     atoms: Integers,
     cutoffs2: Floats,
     start_radial: Longs,
-    radial: Integers,
     start_angular: Longs,
+    radial: Integers,
     angular: Integers,
-) -> tuple[int, int]:
-    """Fill both lists and return how many pairs they need, which may be more than they have room for."""
+) -> tuple[Integers, Integers]:
+    """Fill both lists, grown where they had no room."""
     n_types = cutoffs2.shape[1]
     most = 256
     near, near_r2, near_type = np.empty(most, np.int32), np.empty(most), np.empty(most, np.int32)
@@ -152,10 +161,20 @@ def _search(
                         near_r2[found] = r2[p - first]
                         near_type[found] = t
                         found += 1
+        radial, angular = _with_room(radial, n_radial, found), _with_room(angular, n_angular, found)
         n_radial = _by_species(near, near_r2, near_type, found, limits, n_types, n_radial, start_radial[k], radial)
         limits = cutoffs2[1, grid.types[atom]]
         n_angular = _by_species(near, near_r2, near_type, found, limits, n_types, n_angular, start_angular[k], angular)
-    return n_radial, n_angular
+    return radial, angular
+
+
+@kernel
+def _with_room(pairs: Integers, used: int, more: int) -> Integers:
+    if used + more <= pairs.shape[0]:
+        return pairs
+    grown = np.empty(2 * (used + more), np.int32)
+    grown[:used] = pairs[:used]
+    return grown
 
 
 @kernel
@@ -206,7 +225,7 @@ def _by_species(
     start: Longs,
     out: Integers,
 ) -> int:
-    """Append the neighbours within their limits to ``out``, by species; without room they are only counted."""
+    """Append the neighbours within their limits to ``out``, by species; return its new end."""
     start[:] = 0
     for q in range(found):
         if near_r2[q] < limits[near_type[q]]:
@@ -215,8 +234,6 @@ def _by_species(
     for t in range(n_types):
         start[t + 1] += start[t]
     end = start[n_types]
-    if end > out.shape[0]:
-        return int(end)
     # fill from the back, so that each start ends where its species begins
     for q in range(found - 1, -1, -1):
         t = near_type[q]

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
-BLOCK = 16
+BLOCK = 32
 """Most atoms in a block: enough for the networks, few enough for the second-level cache."""
 
 ATOMS_IN_CHUNK, MOST_CHUNKS = 100, 16
@@ -125,7 +125,9 @@ def _pieces(n_atoms: int) -> int:
 def _chunk(
     grid: Grid, atoms: Integers, homes: Integers, types: Integers, cutoffs: Floats, before: Chunk | None
 ) -> Chunk:
-    room = (0, 0) if before is None else (len(before.radial.neighbor), len(before.angular.neighbor))
+    room = (64 * len(atoms), 16 * len(atoms))
+    if before is not None:
+        room = (len(before.radial.neighbor), len(before.angular.neighbor))
     radial, angular = find_neighbors(grid, homes, cutoffs, room)
     blocks = _blocks(types, angular.start[:, -1] - angular.start[:, 0])
     return Chunk(atoms, homes, blocks, radial, angular)

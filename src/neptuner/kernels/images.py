@@ -49,10 +49,11 @@ def find_images(positions: Floats, cell: Floats, pbc: Sequence[bool], reach: flo
     """
     cell = full_cell(cell, pbc)
     periodic = np.array(pbc, dtype=bool)
-    fractional = positions @ np.linalg.inv(cell)
+    inverse = np.linalg.inv(cell)
+    fractional = positions @ inverse
     wrap = np.where(periodic, -np.floor(fractional), 0.0).astype(np.int32)
     # an image within reach of the cell is within reach of its bounding planes
-    margin = np.where(periodic, reach * np.linalg.norm(np.linalg.inv(cell), axis=0), 0.0)
+    margin = np.where(periodic, reach * np.linalg.norm(inverse, axis=0), 0.0)
     inside = fractional + wrap
     low = np.where(periodic, np.ceil(-margin - inside), 0.0).astype(np.int32)
     high = np.where(periodic, np.floor(1.0 + margin - inside), 0.0).astype(np.int32)
