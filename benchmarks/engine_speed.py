@@ -39,7 +39,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -245,7 +245,9 @@ class NepCpu(Contender):
 
     def __init__(self, system: System, threads: int, program: Path, command: str, x: Floats) -> None:
         self.name = {"compute": "NEP_CPU", "lammps": "NEP_CPU as LAMMPS calls it, list made before"}[command]
-        self.threads, self.command, self.folder = threads, command, program.parent
+        self.threads, self.command = threads, command
+        # a file of its own: processes read theirs while others start
+        self.folder = Path(tempfile.mkdtemp(dir=program.parent))
         structure = self.folder / "structure.txt"
         numbers = [*system.types.tolist(), *system.frame.cell.T.ravel().tolist(), *x.T.ravel().tolist()]
         structure.write_text("\n".join(map(repr, [len(x), *numbers])) + "\n")
@@ -260,11 +262,12 @@ class NepCpu(Contender):
     def ask(self, command: str) -> list[float]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(command + "\n")
+            self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the driver of NEP_CPU stopped with {self.process.wait()}")
+            raise RuntimeError(f"the driver of NEP_CPU stopped with exit status {self.process.wait()}")
         return [float(word) for word in answer.split()]
 
     def seconds(self, block: Floats) -> float:
