@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from neptuner.engines.embedded import Silent, train
-from neptuner.training.trainer import Row
+from neptuner.training.records import Row
 
 
 class Recorder(Silent):

@@ -13,8 +13,9 @@ from neptuner.files.nep_in import parse_nep_in
 from neptuner.kernels.prediction import predict
 from neptuner.training.dataset import Dataset, make_dataset
 from neptuner.training.defaults import DEFAULT_STEPS, default_batch, default_steps, remarks, resolve
+from neptuner.training.records import DataSets
 from neptuner.training.split import validation_mask
-from neptuner.training.trainer import DataSets, TrainerSettings, regularisation, train
+from neptuner.training.trainer import TrainerSettings, regularisation, train
 
 
 def taught(n_frames: int, first_seed: int) -> list:

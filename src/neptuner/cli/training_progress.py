@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from neptuner.training.trainer import Row
+from neptuner.training.records import Row
 
 
 class TrainingProgress:

@@ -26,7 +26,8 @@ from neptuner.training.dataset import Dataset, make_dataset
 from neptuner.training.defaults import default_steps, remarks
 from neptuner.training.loss import Errors, LossWeights
 from neptuner.training.offsets import Offsets, fit_offsets, fold
-from neptuner.training.trainer import DataSets, Row, Trained, TrainerSettings
+from neptuner.training.records import DataSets, Row
+from neptuner.training.trainer import Trained, TrainerSettings
 from neptuner.training.trainer import train as train_model
 
 OPTIMIZERS = ("adamw",)

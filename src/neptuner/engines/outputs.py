@@ -13,7 +13,7 @@ from neptuner.files.loss_out import VALIDATION_HEADER, format_loss_row, format_v
 from neptuner.files.predictions import write_predictions
 from neptuner.kernels.engine import Outputs
 from neptuner.training.loss import Errors
-from neptuner.training.trainer import Row
+from neptuner.training.records import Row
 
 SUMMARY = "train.json"
 """Written last of all: a directory that has it holds a finished training."""

@@ -17,6 +17,7 @@ from neptuner.training.adamw import AdamWSettings, AdamWState, adamw_step, learn
 from neptuner.training.dataset import Dataset
 from neptuner.training.initial import initial_model
 from neptuner.training.loss import Errors, LossWeights, errors, loss_gradient
+from neptuner.training.records import DataSets, Row
 
 Floats = NDArray[np.float64]
 
@@ -38,30 +39,6 @@ class TrainerSettings:
     lambda_1: float = 0.0
     lambda_2: float = 0.0
     optimizer: AdamWSettings = field(default_factory=AdamWSettings)
-
-
-@dataclass(frozen=True)
-class DataSets:
-    """What is trained on, chosen by, and reported."""
-
-    train: Dataset
-    validation: Dataset | None = None
-    test: Dataset | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """Whole-set errors after some step."""
-
-    step: int
-    total: float
-    """Loss of the training set with regularisation, as in ``loss.out``."""
-    l1: float
-    l2: float
-    train: Errors
-    validation: Errors | None
-    test: Errors | None
-    seconds: float
 
 
 @dataclass(frozen=True)
