@@ -18,7 +18,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from neptuner.engines.embedded import Silent, train
+from neptuner.engines.embedded import train
+from neptuner.engines.observer import Silent
 from neptuner.training.records import Row
 
 

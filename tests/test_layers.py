@@ -73,4 +73,4 @@ def test_only_kernels_know_numba() -> None:
         for name, tree in modules().items()
         if any(target.split(".")[0] == "numba" for target in imported(tree, set(), deep=True))
     }
-    assert users == {"neptuner.kernels.compile"}
+    assert users == {"neptuner.kernels.compile", "neptuner.kernels.vectors"}

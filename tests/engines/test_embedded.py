@@ -114,7 +114,7 @@ def _test_with(folder: Path, old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     ("options", "expected"),
-    [({"steps": 0}, "steps"), ({"optimizer": "sgd"}, "adamw"), ({"threads": -1}, "threads"),
+    [({"steps": 0}, "steps"), ({"optimizer": "sgd"}, "soap, adamw or snes"), ({"threads": -1}, "threads"),
      ({"time_limit": -3.0}, "time limit"), ({"validation_fraction": 1.5}, "fraction")],
 )  # fmt: skip
 def test_bad_options_are_told(folder: Path, options: dict, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Compile the sweep of molecular dynamics anew and print the double-precision instructions of its float32 kernels.
+"""Compile the sweeps of molecular dynamics and training anew and print the double precision in their float32 kernels.
 
 Run by ``test_precision.py`` with an empty cache: of kernels loaded from a cache only the outermost one is known.
 """
@@ -13,10 +13,26 @@ from typing import Any
 import numpy as np
 
 from models import random_frame, random_model
-from neptuner.kernels import angular_rows, invariants, linear, network, rows, site_sweep
+from neptuner.kernels import (
+    angular_functions,
+    angular_rows,
+    angular_slots,
+    angular_sums,
+    block_linear,
+    block_network,
+    invariants,
+    linear,
+    network,
+    pair_vectors,
+    radial_pairs,
+    rows,
+    site_sweep,
+)
 from neptuner.kernels.compile import kernel
+from neptuner.kernels.engine import evaluate, gradient, make_batch, prepare
 from neptuner.kernels.evaluator import Evaluator
 from neptuner.kernels.site_weights import site_weights
+from neptuner.kernels.weights import weights_of
 
 ALL_SINGLE = [
     rows.measure,
@@ -38,9 +54,38 @@ ALL_SINGLE = [
     linear.expand,
     invariants.invariants,
     invariants.invariants_reverse,
+    invariants.invariants_tangent,
+    invariants.invariants_tangent_reverse,
     network.hidden_layer,
     network.output_sum,
     network.input_gradient,
+    pair_vectors.measure,
+    radial_pairs.radial_density,
+    radial_pairs.radial_forces,
+    radial_pairs.radial_transpose,
+    angular_slots.fill_slots,
+    angular_functions.radial_functions,
+    angular_functions.unit_vectors,
+    angular_functions.harmonics,
+    angular_functions.harmonic_tangents,
+    angular_sums.expansion,
+    angular_sums.expansion_tangent,
+    angular_sums.energy_slopes,
+    angular_sums.partial_forces,
+    angular_sums.scatter_forces,
+    angular_sums.pair_tangents,
+    angular_sums.function_tangents,
+    angular_sums.function_gradients,
+    angular_sums.coefficient_gradient,
+    block_linear.contract,
+    block_linear.expand,
+    block_linear.accumulate,
+    block_network.hidden_layer,
+    block_network.output_sum,
+    block_network.input_gradient,
+    block_network.layer_tangent,
+    block_network.output_reverse,
+    block_network.layer_reverse,
 ]
 """Positions, energies and total virials are double precision on purpose; all else on pairs and atoms is not."""
 
@@ -68,8 +113,12 @@ def main() -> None:
     """Compile and print ``{kernel: instructions}``."""
     frame = random_frame()
     types = np.array([0, 1] * 4, dtype=np.int32)[: frame.n_atoms]
-    weights = site_weights(random_model(5, (6, 5), (4, 1, 1, 1, 1, 1, 1), zbl="universal"), np.float32)
-    Evaluator(weights, types).evaluate(frame.positions, frame.cell)
+    model = random_model(5, (6, 5), (4, 1, 1, 1, 1, 1, 1), zbl="universal")
+    Evaluator(site_weights(model, np.float32), types).evaluate(frame.positions, frame.cell)
+    prepared, parameters = prepare([frame], model.settings), weights_of(model, np.float32)
+    batch = make_batch(prepared)
+    outputs = evaluate(prepared, parameters, batch)
+    gradient(prepared, parameters, batch, outputs.energy, outputs.forces, outputs.virial)
     promoted(np.ones(1, np.float32))
     json.dump({f.py_func.__name__: double_instructions(f) for f in [*ALL_SINGLE, promoted]}, sys.stdout)
 

@@ -90,7 +90,7 @@ class Study:
             "steps": 1000,
             "steps_factor": 4,
             "seed": 1,
-            "optimizer": "adamw",
+            "optimizer": "soap",
             "data": {s: self.data(s) if plan.test or s != "test" else None for s in SPLITS},
             "machine": {
                 "python": "3.12.1",

@@ -66,7 +66,7 @@ def write_summary(folder: Path, steps: int, seed: int, gain: float, wish: dict, 
     summary = {
         "schema": 1,
         "neptuner": "0.1.0",
-        "optimizer": "adamw",
+        "optimizer": "soap",
         "steps": steps,
         "best_step": steps,
         "seconds": 0.01 * steps,

@@ -11,13 +11,20 @@ import typer
 
 def train(
     directory: Annotated[Path, typer.Argument(help="Folder with nep.in, train.xyz and perhaps test.xyz.")] = Path(),
-    optimizer: Annotated[str, typer.Option(help="adamw")] = "adamw",
+    optimizer: Annotated[str, typer.Option(help="soap, adamw, or snes as GPUMD.")] = "soap",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: see the manual).")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds for the whole training.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads (default: every processor).")] = None,
     seed: Annotated[int, typer.Option(help="Of every random number.")] = 1,
-    validation: Annotated[float, typer.Option(help="Share of train.xyz held out, without valid.xyz.")] = 0.1,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of train.xyz held out, without valid.xyz (default: 0.1; snes: 0).")
+    ] = None,
     keep_zero_shear: Annotated[bool, typer.Option(help="Believe shear virials of exactly zero.")] = False,
+    start: Annotated[Path | None, typer.Option(help="nep.txt to start from; it may be smaller.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an unfinished training.")] = False,
+    committee: Annotated[int, typer.Option(help="Models to train, from as many seeds.")] = 1,
+    patience: Annotated[int | None, typer.Option(help="Stop after so many steps without a better model.")] = None,
+    checkpoint_interval: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object on stdout.")] = False,
 ) -> None:
     """Train a NEP like GPUMD's nep: nep.in, train.xyz, test.xyz -> nep.txt, loss.out, *_train.out, *_test.out."""
@@ -35,10 +42,17 @@ def train(
             seed=seed,
             validation_fraction=validation,
             keep_zero_shear=keep_zero_shear,
+            start=start,
+            resume=resume,
+            committee=committee,
+            patience=patience,
+            checkpoint_interval=checkpoint_interval,
             observer=progress,
         )
     progress.conclude(summary, directory)
     if as_json:
         print(json.dumps(summary))
     if summary["stopped"]:
-        raise Interrupted(f"stopped at step {summary['steps']}; {directory / 'nep.txt'} is the best model so far")
+        raise Interrupted(
+            f"stopped after step {summary['steps']}; {directory / 'nep.txt'} is the best model so far, --resume goes on"
+        )

@@ -1,89 +1,65 @@
-"""Train here: neptuner's own trainer and kernels on a directory in GPUMD's layout."""
+"""Train here: neptuner's own trainers and kernels on a directory in GPUMD's layout."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from neptuner import __version__
+from neptuner.engines.beginning import begin, without_offsets
+from neptuner.engines.committee import choose_best, member_folder
 from neptuner.engines.inputs import Inputs, read_inputs
-from neptuner.engines.outputs import append_row, start_outputs, write_outputs, write_summary
+from neptuner.engines.member import CHECKPOINT, Member, train_member
+from neptuner.engines.observer import Observer, Silent
+from neptuner.engines.options import SNES, TrainOptions
+from neptuner.engines.outputs import read_summary, write_outputs, write_summary
+from neptuner.engines.summary import summarise
 from neptuner.errors import InputError
 from neptuner.files.frames import Frame
-from neptuner.files.nep_in import NepIn, as_settings
 from neptuner.kernels.prediction import predict as predict_frames
 from neptuner.machine import usable_cpus
 from neptuner.potential.model import Model
-from neptuner.potential.parameters import parameter_count
 from neptuner.potential.settings import Settings
-from neptuner.signals import stop_wish
+from neptuner.signals import StopWish, stop_wish
 from neptuner.training.dataset import Dataset, make_dataset
-from neptuner.training.defaults import default_steps, remarks
-from neptuner.training.loss import Errors, LossWeights
-from neptuner.training.offsets import Offsets, fit_offsets, fold
-from neptuner.training.records import DataSets, Row
-from neptuner.training.trainer import Trained, TrainerSettings
-from neptuner.training.trainer import train as train_model
-
-OPTIMIZERS = ("adamw",)
-
-
-class Observer(Protocol):
-    """Is told how a training goes."""
-
-    def remark(self, sentence: str) -> None:
-        """Take a sentence worth knowing before training starts."""
-
-    def step(self, step: int, steps: int, progress: float) -> None:
-        """Take the share of the training done."""
-
-    def row(self, row: Row) -> None:
-        """Take a row of errors."""
-
-
-class Silent:
-    """An observer that tells nobody."""
-
-    def remark(self, sentence: str) -> None:
-        """Drop a sentence."""
-
-    def step(self, step: int, steps: int, progress: float) -> None:
-        """Do nothing."""
-
-    def row(self, row: Row) -> None:
-        """Drop a row."""
+from neptuner.training.defaults import default_steps, remarks, snes_remarks
+from neptuner.training.loop import LoopSettings, whole_set_errors
+from neptuner.training.loss import LossWeights
+from neptuner.training.records import DataSets
 
 
 def train(
     folder: str | Path = ".",
     *,
-    optimizer: str = "adamw",
+    optimizer: str = "soap",
     steps: int | None = None,
     time_limit: float | None = None,
     threads: int | None = None,
     seed: int = 1,
-    validation_fraction: float = 0.1,
+    validation_fraction: float | None = None,
     keep_zero_shear: bool = False,
+    start: str | Path | None = None,
+    resume: bool = False,
+    committee: int = 1,
+    patience: int | None = None,
+    checkpoint_interval: float = 60.0,
     observer: Observer | None = None,
 ) -> dict[str, Any]:
     """Train a NEP in a directory laid out as for GPUMD's ``nep``.
 
     Reads nep.in, train.xyz and, where present, valid.xyz and test.xyz. Writes nep.txt (best on validation), loss.out,
-    validation.out, the prediction files of train.xyz and test.xyz and, at the very end, train.json.
+    validation.out, the prediction files of train.xyz and test.xyz and, at the very end, train.json; until then
+    checkpoint.npz.
 
     Parameters
     ----------
     folder
         The directory.
     optimizer
-        ``adamw``.
+        ``soap``, ``adamw``, or ``snes``: GPUMD's evolution strategy, which goes on from a nep.restart and writes one.
     steps
-        Optimiser steps; None takes ``generation`` of nep.in if it is meant for gradients, else a default.
+        Optimiser steps or generations; None takes ``generation`` of nep.in if it is meant so, else a default.
     time_limit
         Seconds for the whole call; the learning rate is made to fall within them.
     threads
@@ -91,9 +67,19 @@ def train(
     seed
         Of the split, the starting model and the order of mini-batches.
     validation_fraction
-        Share of train.xyz to hold out where there is no valid.xyz.
+        Share of train.xyz to hold out where there is no valid.xyz; None: a tenth, nothing with ``snes``.
     keep_zero_shear
         Believe shear virials of exactly zero where the forces say that they are missing.
+    start
+        A nep.txt to start from; it may be smaller than nep.in asks, and know fewer species.
+    resume
+        Go on from checkpoint.npz, if there is one, as if the training had never been stopped.
+    committee
+        Number of models, from as many seeds; beyond one each has a folder ``member-K``, and the best is copied.
+    patience
+        Steps without a better model after which training ends; None: never.
+    checkpoint_interval
+        Seconds between two checkpoints.
     observer
         Is told how the training goes.
 
@@ -106,79 +92,97 @@ def train(
     InputError
         For bad input, before training starts.
     """
-    begin, observer, folder = perf_counter(), observer or Silent(), Path(folder)
-    _check_options(optimizer, steps, time_limit, threads)
-    inputs = read_inputs(folder, seed=seed, validation_fraction=validation_fraction, keep_zero_shear=keep_zero_shear)
-    steps = steps or default_steps(inputs.nep_in)
-    said = [*remarks(inputs.nep_in, steps), *_data_remarks(inputs)]
+    start = None if start is None else Path(start)
+    options = TrainOptions(
+        optimizer, steps, time_limit, threads, seed, validation_fraction, keep_zero_shear, start, resume, committee,
+        patience, checkpoint_interval,
+    )  # fmt: skip
+    options.check()
+    return _train(Path(folder), options, observer or Silent())
+
+
+def _train(folder: Path, options: TrainOptions, observer: Observer) -> dict[str, Any]:
+    called = perf_counter()
+    inputs = read_inputs(folder, options)
+    _refuse_to_overwrite(folder, options)
+    steps = options.steps or default_steps(inputs.nep_in, snes=options.optimizer == SNES)
+    said = [*_keyword_remarks(inputs, steps, options), *_data_remarks(inputs)]
     for sentence in said:
         observer.remark(sentence)
-    threads = threads or usable_cpus()
-    settings = Settings.from_nep_in(inputs.nep_in)
-    offsets = fit_offsets(inputs.train, settings)
-    sets = _datasets(inputs, settings, offsets, threads)
-    spent = perf_counter() - begin
-    left = None if time_limit is None else max(1e-3, time_limit - spent)
-    trainer = _trainer_settings(inputs.nep_in, steps=steps, seed=seed, threads=threads, time_limit=left)
+    loop = _loop_settings(inputs, steps, options)
+    sets = _prepare(inputs, loop.threads)
     with stop_wish() as wish:
-        trained = _train(folder, sets, trainer, offsets, observer, lambda: wish.number is not None)
-        _write_predictions(folder, inputs, threads)
-        summary = _summary(inputs, sets, trainer, trained, offsets, said, optimizer)
-        if not trained.stopped:
-            write_summary(folder, summary)
+        members: list[dict[str, Any]] = []
+        for number in range(options.committee):
+            mine = replace(options, seed=options.seed + number)
+            share = _share_of_time(loop, perf_counter() - called, number, options)
+            where = folder if options.committee == 1 else member_folder(folder, number)
+            members.append(_train_one(where, inputs, sets, share, mine, observer, said, wish))
+            if members[-1]["stopped"]:
+                return members[-1]
+    return members[0] if options.committee == 1 else choose_best(folder, members)
+
+
+def _train_one(
+    folder: Path,
+    inputs: Inputs,
+    sets: DataSets,
+    loop: LoopSettings,
+    options: TrainOptions,
+    observer: Observer,
+    said: list[str],
+    wish: StopWish,
+) -> dict[str, Any]:
+    """Train one model in a folder; a finished one is only read when resuming."""
+    if options.resume and (finished := read_summary(folder)) is not None:
+        return finished
+    member = Member(folder, inputs, loop, options, observer, wish)
+    if options.optimizer == SNES:
+        trained, offsets = train_member(member, sets, None)
+        whole = whole_set_errors(trained.model, sets.train, loop.threads)  # the rows were of single batches
+        trained = replace(trained, best=replace(trained.best, train=whole))
+    else:
+        beginning = begin(inputs, sets.train, options.seed, options.start)
+        trained, offsets = train_member(member, without_offsets(sets, beginning.offsets), beginning)
+    _write_predictions(folder, inputs, loop.threads)
+    summary = summarise(folder, inputs, sets, options, loop, trained, offsets, [*said, *member.said])
+    if not summary["stopped"]:
+        write_summary(folder, summary)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     return summary
 
 
-def _trainer_settings(
-    nep_in: NepIn, *, steps: int, seed: int, threads: int, time_limit: float | None
-) -> TrainerSettings:
-    return TrainerSettings(
+def _refuse_to_overwrite(folder: Path, options: TrainOptions) -> None:
+    if not options.resume and (folder / CHECKPOINT).exists():
+        raise InputError(
+            "an unfinished training stands here; go on with it (--resume), or delete the file to begin anew",
+            path=folder / CHECKPOINT,
+        )
+
+
+def _loop_settings(inputs: Inputs, steps: int, options: TrainOptions) -> LoopSettings:
+    return LoopSettings(
         steps=steps,
-        batch=nep_in.batch,
-        seed=seed,
-        threads=threads,
-        output_interval=nep_in.output_interval,
-        time_limit=time_limit,
-        loss=LossWeights.from_nep_in(nep_in),
-        lambda_1=nep_in.lambda_1 or 0.0,
-        lambda_2=nep_in.lambda_2 or 0.0,
+        output_interval=inputs.nep_in.output_interval,
+        time_limit=options.time_limit,
+        patience=options.patience,
+        checkpoint_interval=options.checkpoint_interval,
+        threads=options.threads or usable_cpus(),
+        loss=LossWeights.from_nep_in(inputs.nep_in),
+        keep_last=options.optimizer == SNES,
     )
 
 
-def _train(
-    folder: Path,
-    sets: DataSets,
-    trainer: TrainerSettings,
-    offsets: Offsets,
-    observer: Observer,
-    should_stop: Callable[[], bool],
-) -> Trained:
-    """Train, writing rows and the best model as they come."""
-    start_outputs(folder, validation=sets.validation is not None)
-    settings = sets.train.prepared.settings
-
-    def on_row(row: Row, nep: Model, best: bool) -> None:
-        append_row(folder, row)
-        if best:
-            fold(nep, offsets).write(folder / "nep.txt")
-        observer.row(row)
-
-    return train_model(
-        sets,
-        trainer,
-        keep_neuron=offsets.takes_neuron and settings.version == 4,
-        on_row=on_row,
-        on_step=lambda step, progress: observer.step(step, trainer.steps, progress),
-        should_stop=should_stop,
-    )
+def _share_of_time(loop: LoopSettings, spent: float, number: int, options: TrainOptions) -> LoopSettings:
+    """Give each member of a committee the same share of the time that is left."""
+    if options.time_limit is None:
+        return loop
+    left = (options.time_limit - spent) / (options.committee - number)
+    return replace(loop, time_limit=max(1e-3, left))
 
 
-def _check_options(optimizer: str, steps: int | None, time_limit: float | None, threads: int | None) -> None:
-    if optimizer not in OPTIMIZERS:
-        raise InputError(f"the optimizer is {optimizer}, expected {' or '.join(OPTIMIZERS)}")
-    for name, value in (("steps", steps), ("threads", threads), ("time limit", time_limit)):
-        if value is not None and not value > 0:
-            raise InputError(f"the number of {name} is {value}, expected more than 0")
+def _keyword_remarks(inputs: Inputs, steps: int, options: TrainOptions) -> list[str]:
+    return snes_remarks(inputs.nep_in) if options.optimizer == SNES else remarks(inputs.nep_in, steps)
 
 
 def _data_remarks(inputs: Inputs) -> list[str]:
@@ -190,28 +194,22 @@ def _data_remarks(inputs: Inputs) -> list[str]:
         )
     if not inputs.validation:
         said.append("no frames are held out for validation; the model with the lowest training loss is kept")
+    absent = [one for one in inputs.nep_in.type if not any(one in frame.species for frame in inputs.train)]
+    if absent:
+        said.append(f"no training frame has {' or '.join(absent)}: what the model says of them is arbitrary")
     return said
 
 
-def _datasets(inputs: Inputs, settings: Settings, offsets: Offsets, threads: int) -> DataSets:
-    def dataset(frames: list[Frame]) -> Dataset | None:
-        if not frames:
-            return None
-        nep_in = inputs.nep_in
-        data = make_dataset(
-            frames,
-            settings,
-            type_weight=nep_in.type_weight,
-            force_delta=nep_in.force_delta,
-            threads=threads,
-        )
-        geometry, labels = data.prepared.geometry, data.labels
-        energy = labels.energy - offsets.of(geometry.types, geometry.frame_start)
-        return Dataset(data.prepared, replace(labels, energy=energy))
+def _prepare(inputs: Inputs, threads: int) -> DataSets:
+    settings, nep_in = Settings.from_nep_in(inputs.nep_in), inputs.nep_in
 
-    train = dataset(inputs.train)
-    assert train is not None
-    return DataSets(train, dataset(inputs.validation), dataset(inputs.test))
+    def dataset(frames: list[Frame]) -> Dataset:
+        return make_dataset(
+            frames, settings, type_weight=nep_in.type_weight, force_delta=nep_in.force_delta, threads=threads
+        )
+
+    validation, test = (dataset(frames) if frames else None for frames in (inputs.validation, inputs.test))
+    return DataSets(dataset(inputs.train), validation, test)
 
 
 def _write_predictions(folder: Path, inputs: Inputs, threads: int) -> None:
@@ -219,51 +217,3 @@ def _write_predictions(folder: Path, inputs: Inputs, threads: int) -> None:
     for name, frames in (("train", inputs.all_train), ("test", inputs.test)):
         if frames:
             write_outputs(folder, name, frames, predict_frames(nep, frames, threads=threads))
-
-
-def _summary(
-    inputs: Inputs,
-    sets: DataSets,
-    trainer: TrainerSettings,
-    trained: Trained,
-    offsets: Offsets,
-    said: list[str],
-    optimizer: str,
-) -> dict[str, Any]:
-    best = trained.best
-    ms_per_step = 1e3 * trained.step_seconds / max(1, trained.timed_steps)
-    frames_per_step = sets.train.n_frames / -(-sets.train.n_frames // trainer.batch)
-    return {
-        "schema": 1,
-        "neptuner": __version__,
-        "optimizer": optimizer,
-        "steps": trained.last.step,
-        "best_step": best.step,
-        "seconds": trained.seconds,
-        "ms_per_step": ms_per_step,
-        "frames_per_s": 1e3 * frames_per_step / ms_per_step if ms_per_step else None,
-        "seed": trainer.seed,
-        "threads": trainer.threads,
-        "stopped": trained.stopped,
-        "time_limit": trainer.time_limit,
-        "parameters": parameter_count(trained.nep.settings),
-        "settings": as_settings(inputs.nep_in),
-        "energy_offsets": {"common": offsets.common, "by_type": offsets.by_type.tolist()},
-        "masked_shear_frames": inputs.masked,
-        "remarks": said,
-        "sha256": inputs.sha256,
-        "train": _set_summary(sets.train, best.train),
-        "validation": _set_summary(sets.validation, best.validation),
-        "test": _set_summary(sets.test, best.test),
-    }
-
-
-def _set_summary(data: Dataset | None, errors: Errors | None) -> dict[str, Any] | None:
-    if data is None or errors is None:
-        return None
-    return {"frames": data.n_frames, "atoms": data.n_atoms, **_rmse_summary(errors)}
-
-
-def _rmse_summary(errors: Errors) -> dict[str, float | None]:
-    pairs = (("energy", errors.energy), ("force", errors.force), ("virial", errors.virial))
-    return {f"rmse_{name}": None if np.isnan(value) else value for name, value in pairs}

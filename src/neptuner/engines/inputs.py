@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from neptuner.engines.options import SNES, TrainOptions
 from neptuner.errors import InputError
 from neptuner.files.digest import file_hash
 from neptuner.files.extxyz import read_frames
@@ -32,7 +33,7 @@ class Inputs:
     """Hash of each file read."""
 
 
-def read_inputs(folder: Path, *, seed: int, validation_fraction: float, keep_zero_shear: bool) -> Inputs:
+def read_inputs(folder: Path, options: TrainOptions) -> Inputs:
     """Read nep.in, train.xyz, and where present valid.xyz and test.xyz.
 
     Without valid.xyz a fraction of train.xyz is held out at random, the same share of every cell size.
@@ -44,23 +45,24 @@ def read_inputs(folder: Path, *, seed: int, validation_fraction: float, keep_zer
     """
     if not folder.is_dir():
         raise InputError("there is no such folder; expected one with nep.in and train.xyz", path=folder)
-    if not 0.0 <= validation_fraction < 1.0:
-        raise InputError(f"the validation fraction is {validation_fraction}, expected 0 to below 1")
+    if not 0.0 <= options.held_out < 1.0:
+        raise InputError(f"the validation fraction is {options.held_out}, expected 0 to below 1")
     nep_in = read_nep_in(folder / "nep.in")
     sets = {name: _labelled(folder / name, nep_in, needed=name == "train.xyz") for name in SETS}
     masked = 0
-    if not keep_zero_shear:
+    if not options.keep_zero_shear:
         for name, frames in sets.items():
             sets[name], count = mask_missing_shear(frames)
             masked += count
     all_train, validation, test = (sets[name] for name in SETS)
     train = all_train
     if not validation:
-        held_out = validation_mask(all_train, validation_fraction, seed)
+        held_out = validation_mask(all_train, options.held_out, options.seed)
         train = [frame for frame, held in zip(all_train, held_out, strict=True) if not held]
         validation = [frame for frame, held in zip(all_train, held_out, strict=True) if held]
     hashes = {name: file_hash(folder / name) for name in ("nep.in", *SETS) if (folder / name).exists()}
-    return Inputs(resolve(nep_in, train), all_train, train, validation, test, masked, hashes)
+    nep_in = nep_in if options.optimizer == SNES else resolve(nep_in, train)
+    return Inputs(nep_in, all_train, train, validation, test, masked, hashes)
 
 
 SETS = ("train.xyz", "valid.xyz", "test.xyz")

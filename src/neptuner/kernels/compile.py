@@ -41,11 +41,21 @@ def cache_folder() -> str:
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a serial kernel that releases the GIL; sums may be reassociated, so inputs must be finite."""
+    return _compiled(function)
+
+
+def inner_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel that only other kernels call: without the interface to Python, half of the compiler's work."""
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = before or cache_folder()
     try:
-        compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST_MATH)(function)
+        njit: Any = numba.njit
+        compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST_MATH, **options)(function)
     finally:
         config.CACHE_DIR = before
     return cast("Callable[P, R]", compiled)

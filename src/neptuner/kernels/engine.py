@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.files.frames import Frame
+from neptuner.kernels.angular_rows import harmonics_of
+from neptuner.kernels.angular_slots import rows_of, scratch_size
 from neptuner.kernels.geometry import Geometry, build_geometry
-from neptuner.kernels.invariants import invariant_terms, invariants
-from neptuner.kernels.sweeps import Densities, Terms, density_sweep, energy_sweep, gradient_sweep
+from neptuner.kernels.invariants import invariant_terms
+from neptuner.kernels.memory import array, scratch
+from neptuner.kernels.sweeps import (
+    Part,
+    Terms,
+    dense_size,
+    density_sweep,
+    descriptor_sweep,
+    energy_sweep,
+    gradient_sweep,
+)
 from neptuner.kernels.threads import run_all
-from neptuner.kernels.weights import Weights, flatten_gradient, weights_of, zero_gradient
+from neptuner.kernels.training_weights import TrainingWeights, from_chebyshev, training_weights
+from neptuner.kernels.vectors import BLOCK
+from neptuner.kernels.weights import Weights, flatten_gradient, part_of, total_gradient, weights_of, zero_gradients
 from neptuner.potential.model import Model
 from neptuner.potential.settings import Settings
 
@@ -23,11 +37,11 @@ Array = NDArray[np.floating]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-BLOCK = 16
-"""Atoms of one species in a block: its densities and their tangents stay in a 512 kB cache."""
-
 CHUNKS = 8
 """Pieces a batch is cut into, whatever the number of threads, so that sums do not depend on it."""
+
+MOST_KEPT = 64 * 2**20
+"""Bytes of values of a batch that are kept from ``evaluate`` to ``gradient``; those of more are computed again."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +50,24 @@ class Prepared:
 
     settings: Settings
     geometry: Geometry
-    densities: Densities
+    radial: Array
+    """Sums of fc T_k over the radial neighbours of each species, ``(n_atoms, n_types * basis)``."""
     terms: Terms
 
     @property
     def dtype(self) -> type[np.floating]:
         """Precision of the kernels."""
-        return self.geometry.harmonics.dtype.type
+        return self.radial.dtype.type
+
+    @property
+    def stored(self) -> str:
+        """What is stored, everything else being computed from it in every step."""
+        return "vectors of pairs, radial densities"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all that is stored."""
+        return self.geometry.nbytes + self.radial.nbytes
 
 
 @dataclass(frozen=True)
@@ -56,6 +81,8 @@ class Batch:
     shifts: Integers
     chunks: tuple[Integers, ...]
     """Blocks ``(begin, end, species)`` of each chunk."""
+    scratch: int
+    """Numbers of scratch that the largest block needs."""
 
     @property
     def n_atoms(self) -> int:
@@ -83,20 +110,19 @@ class Outputs:
 def prepare(
     frames: Sequence[Frame], settings: Settings, *, dtype: type[np.floating] = np.float32, threads: int = 1
 ) -> Prepared:
-    """Find neighbours and densities of frames, once for a data set or a step."""
-    geometry = build_geometry(frames, settings, dtype)
-    rows = [settings.n_types * size for size in settings.basis]
-    densities = Densities(
-        np.empty((geometry.n_atoms, rows[0]), dtype),
-        np.empty((geometry.n_atoms, rows[1], settings.n_harmonics), dtype),
-    )
+    """Find neighbours and radial densities of frames, once for a data set or a step."""
+    geometry = build_geometry(frames, settings, dtype, threads)
+    monomials, factors, five_body = invariant_terms(settings, dtype)
+    inverse_cutoff = (1.0 / settings.pair_cutoffs).astype(dtype)
+    table, rows = harmonics_of(settings.l_three_body, dtype), rows_of(settings)
+    terms = Terms(settings.l_three_body, monomials, factors, five_body, inverse_cutoff, table, rows)
+    radial = np.empty((geometry.n_atoms, settings.n_types * settings.basis[0]), dtype)
     bounds = np.linspace(0, geometry.n_atoms, CHUNKS + 1).astype(int)
     run_all(
-        [partial(density_sweep, geometry, low, high, densities) for low, high in pairwise(bounds) if high > low],
+        [partial(density_sweep, geometry, terms, low, high, radial) for low, high in pairwise(bounds) if high > low],
         threads,
     )
-    monomials, factors, five_body = invariant_terms(settings, dtype)
-    return Prepared(settings, geometry, densities, Terms(settings.l_three_body, monomials, factors, five_body))
+    return Prepared(settings, geometry, radial, terms)
 
 
 def make_batch(prepared: Prepared, frames: Sequence[int] | Integers | None = None) -> Batch:
@@ -107,11 +133,14 @@ def make_batch(prepared: Prepared, frames: Sequence[int] | Integers | None = Non
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     offsets = np.repeat(geometry.frame_start[chosen] - start[:-1], counts)
     atoms = np.arange(start[-1]) + offsets
-    order = np.argsort(geometry.types[atoms], kind="stable")
+    neighbors = geometry.angular.start[atoms, -1] - geometry.angular.start[atoms, 0]
+    # eight atoms with as many neighbours need fewest slots
+    order = np.lexsort((neighbors, geometry.types[atoms]))
     blocks = _blocks(geometry.types[atoms[order]], prepared.settings.n_types)
     bounds = np.linspace(0, len(blocks), min(CHUNKS, len(blocks)) + 1).astype(int)
     chunks = tuple(blocks[low:high] for low, high in pairwise(bounds))
-    return Batch(chosen, start, atoms[order], -offsets[order], chunks)
+    scratch_needed = scratch_size(geometry.angular, blocks, atoms[order], prepared.terms.rows)
+    return Batch(chosen, start, atoms[order], -offsets[order], chunks, scratch_needed)
 
 
 def _blocks(sorted_types: NDArray[np.int32], n_types: int) -> Integers:
@@ -126,34 +155,61 @@ def _blocks(sorted_types: NDArray[np.int32], n_types: int) -> Integers:
 
 def evaluate(prepared: Prepared, weights: Weights, batch: Batch, threads: int = 1) -> Outputs:
     """Evaluate energies, forces and virials of a batch."""
-    n, chunks = batch.n_atoms, len(batch.chunks)
-    energies = np.zeros(n)
-    forces = np.zeros((chunks, n, 3), prepared.dtype)
-    virials = np.zeros((n, 6), prepared.dtype)
-    run_all(
-        [
-            partial(
-                energy_sweep,
-                prepared.geometry,
-                prepared.densities,
-                weights,
-                prepared.terms,
-                blocks,
-                batch.atoms,
-                batch.shifts,
-                energies,
-                forces[k],
-                virials,
-            )
-            for k, blocks in enumerate(batch.chunks)
-        ],
-        threads,
-    )
+    n, dtype = batch.n_atoms, np.dtype(prepared.dtype)
+    series, kept = _kept(prepared, weights, batch)
+    energies, virials = np.zeros(n), np.zeros((n, 6), dtype)
+    forces = array("forces", (len(batch.chunks), n + 1, 3), dtype)
+
+    def sweep(number: int) -> None:
+        part = Part(batch.chunks[number], batch.atoms, batch.shifts)
+        energy_sweep(
+            prepared.geometry,
+            prepared.radial,
+            series,
+            prepared.terms,
+            part,
+            scratch(batch.scratch, np.dtype(prepared.dtype)),
+            kept[number],
+            energies,
+            forces[number],
+            virials,
+        )
+
+    run_all([partial(sweep, number) for number in range(len(batch.chunks))], threads)
+    _last.step = (prepared, weights, batch, series, kept)
     return Outputs(
         np.add.reduceat(energies, batch.start[:-1]),
-        forces.sum(axis=0),
+        forces[:, :n].sum(axis=0),
         np.add.reduceat(virials.astype(np.float64), batch.start[:-1], axis=0),
     )
+
+
+_last = threading.local()
+"""What ``evaluate`` of this thread has kept: everything it depends on, parameters rewritten, and values of blocks."""
+
+
+def _kept(prepared: Prepared, weights: Weights, batch: Batch) -> tuple[TrainingWeights, list[Array]]:
+    """Rewrite parameters and find room for the values of blocks: for one block a chunk, if those of all are too many.
+
+    Memory of the step before is used again.
+    """
+    _last.step = None
+    series = training_weights(weights)
+    size = dense_size(series, prepared.terms.rows)
+    counts = [len(blocks) for blocks in batch.chunks]
+    if sum(counts) * size * np.dtype(prepared.dtype).itemsize > MOST_KEPT:
+        counts = [1] * len(counts)
+    ends = np.cumsum([0, *counts])
+    room = array("kept", (int(ends[-1]), size), np.dtype(prepared.dtype))
+    return series, [room[low:high] for low, high in pairwise(ends)]
+
+
+def _known(prepared: Prepared, weights: Weights, batch: Batch) -> tuple[TrainingWeights, list[Array]]:
+    """Give what ``evaluate`` has kept if it was called last with the same arguments; else no values."""
+    step = getattr(_last, "step", None)
+    if step is not None and step[0] is prepared and step[1] is weights and step[2] is batch:
+        return step[3], step[4]
+    return training_weights(weights), [np.empty((0, 1), prepared.dtype) for _ in batch.chunks]
 
 
 def gradient(
@@ -166,6 +222,9 @@ def gradient(
     threads: int = 1,
 ) -> Floats:
     """Derivative of a loss by every parameter, from its derivatives by the outputs.
+
+    Right after ``evaluate`` with the same objects it goes on from what that has computed; the numbers in them must not
+    have been changed in between.
 
     Parameters
     ----------
@@ -180,44 +239,40 @@ def gradient(
     """
     counts, dtype = batch.atoms_per_frame, prepared.dtype
     energy_tangent = np.repeat(by_energy, counts).astype(dtype)
-    virial_tangent = np.repeat(by_virial, counts, axis=0).astype(dtype)
-    force_tangent = np.ascontiguousarray(by_forces, dtype)
-    parts = [zero_gradient(weights) for _ in batch.chunks]
-    run_all(
-        [
-            partial(
-                gradient_sweep,
-                prepared.geometry,
-                prepared.densities,
-                weights,
-                prepared.terms,
-                blocks,
-                batch.atoms,
-                batch.shifts,
-                energy_tangent,
-                force_tangent,
-                virial_tangent,
-                part,
-            )
-            for blocks, part in zip(batch.chunks, parts, strict=True)
-        ],
-        threads,
-    )
-    return flatten_gradient(prepared.settings, parts)
+    virial_tangent = np.repeat(by_virial.astype(dtype), counts, axis=0)
+    force_tangent = np.zeros((batch.n_atoms + 1, 3), dtype)
+    force_tangent[:-1] = by_forces
+    gradients = zero_gradients(weights, len(batch.chunks))
+    series, kept = _known(prepared, weights, batch)
+
+    def sweep(number: int) -> None:
+        part = Part(batch.chunks[number], batch.atoms, batch.shifts)
+        gradient_sweep(
+            prepared.geometry,
+            prepared.radial,
+            series,
+            prepared.terms,
+            part,
+            scratch(batch.scratch, np.dtype(prepared.dtype)),
+            kept[number],
+            energy_tangent,
+            force_tangent,
+            virial_tangent,
+            part_of(gradients, number),
+        )
+
+    run_all([partial(sweep, number) for number in range(len(batch.chunks))], threads)
+    total, n_types = total_gradient(gradients), prepared.settings.n_types
+    by_radial, by_angular = (from_chebyshev(c, n_types) for c in (total.c_radial, total.c_angular))
+    return flatten_gradient(prepared.settings, total._replace(c_radial=by_radial, c_angular=by_angular))
 
 
 def descriptors(prepared: Prepared, nep: Model) -> Array:
     """Unscaled descriptors of every atom, ``(n_atoms, dim)``."""
-    weights, terms = weights_of(nep, prepared.dtype), prepared.terms
-    q = np.empty((nep.settings.dim, prepared.geometry.n_atoms), prepared.dtype)
-    functions = nep.settings.functions
-    for a in range(nep.settings.n_types):
-        mine = np.flatnonzero(prepared.geometry.types == a)
-        part = np.empty((nep.settings.dim, len(mine)), prepared.dtype)
-        part[: functions[0]] = weights.c_radial[a] @ prepared.densities.radial[mine].T
-        A = np.einsum("nr,irm->nim", weights.c_angular[a], prepared.densities.angular[mine], optimize=True)
-        lanes = np.ascontiguousarray(A.transpose(2, 0, 1)).reshape(A.shape[2], -1)
-        angular = part[functions[0] :].reshape(nep.settings.n_invariants, -1)
-        invariants(lanes, terms.l_max, terms.monomials, terms.factors, terms.five_body, angular)
-        q[:, mine] = part
-    return q.T
+    series, batch = training_weights(weights_of(nep, prepared.dtype)), make_batch(prepared)
+    q = np.empty((batch.n_atoms, nep.settings.dim), prepared.dtype)
+    for blocks in batch.chunks:
+        part = Part(blocks, batch.atoms, batch.shifts)
+        room = scratch(batch.scratch, np.dtype(prepared.dtype))
+        descriptor_sweep(prepared.geometry, prepared.radial, series, prepared.terms, part, room, q)
+    return q

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neptuner.kernels.compile import kernel
+from neptuner.kernels.compile import inner_kernel
 from neptuner.potential.invariants import FIVE_BODY_FACTOR, FOUR_BODY, cubic_monomials
 from neptuner.potential.settings import Settings
 
@@ -37,27 +37,7 @@ def invariant_terms(settings: Settings, dtype: type[np.floating]) -> tuple[Integ
     return np.array(monomials, dtype=np.int64).reshape(-1, 4), np.array(factors, dtype), five_body
 
 
-@kernel
-def to_lanes(A: Array, atoms: int, a: Array) -> None:
-    """Copy ``A[n, i * n_lm + lm]`` to ``a[lm, n * width + i]``."""
-    n_lm, width = a.shape[0], a.shape[1] // A.shape[0]
-    for n in range(A.shape[0]):
-        for i in range(atoms):
-            for m in range(n_lm):
-                a[m, n * width + i] = A[n, i * n_lm + m]
-
-
-@kernel
-def from_lanes(a: Array, atoms: int, A: Array) -> None:
-    """Copy ``a[lm, n * width + i]`` to ``A[n, i * n_lm + lm]``."""
-    n_lm, width = a.shape[0], a.shape[1] // A.shape[0]
-    for n in range(A.shape[0]):
-        for i in range(atoms):
-            for m in range(n_lm):
-                A[n, i * n_lm + m] = a[m, n * width + i]
-
-
-@kernel
+@inner_kernel
 def invariants(a: Array, l_max: int, monomials: Integers, factors: Array, five_body: int, q: Array) -> None:
     """Set ``q[slot, lane]``."""
     lanes = a.shape[1]
@@ -79,7 +59,7 @@ def invariants(a: Array, l_max: int, monomials: Integers, factors: Array, five_b
             row[p] = factor * one[p] * one[p]
 
 
-@kernel
+@inner_kernel
 def invariants_reverse(
     a: Array, l_max: int, monomials: Integers, factors: Array, five_body: int, q: Array, gq: Array, ga: Array
 ) -> None:
@@ -108,7 +88,7 @@ def invariants_reverse(
                 out[p] += factor * g[p] * y[p] * z[p]
 
 
-@kernel
+@inner_kernel
 def invariants_tangent(
     a: Array, da: Array, l_max: int, monomials: Integers, factors: Array, five_body: int, q: Array, dq: Array
 ) -> None:
@@ -135,7 +115,7 @@ def invariants_tangent(
             row[p] = factor * one[p] * done[p]
 
 
-@kernel
+@inner_kernel
 def invariants_tangent_reverse(
     a: Array,
     da: Array,

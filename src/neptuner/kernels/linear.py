@@ -1,4 +1,4 @@
-"""The three small matrix products everything dense is made of, over a block of atoms.
+"""The two small matrix products everything dense in molecular dynamics is made of, over a block of atoms.
 
 A block array ``X[row, :]`` holds one row for each input and the atoms (times harmonics) along the contiguous axis.
 Four rows are taken at a time so that the running sum stays in the first-level cache.
@@ -50,29 +50,3 @@ def expand(W: Array, G: Array, width: int, out: Array) -> None:
             a = W[n, r]
             for p in range(width):
                 out[r, p] += a * G[n, p]
-
-
-@kernel
-def accumulate(G: Array, X: Array, width: int, dW: Array) -> None:
-    """``dW[n, r] += sum_p G[n, p] X[r, p]`` for p < width: the gradient of ``contract`` by its matrix."""
-    n_out, n_in = dW.shape
-    whole = n_in - n_in % 4
-    real = dW.dtype.type
-    for n in range(n_out):
-        for r in range(0, whole, 4):
-            a = b = c = d = real(0.0)
-            for p in range(width):
-                g = G[n, p]
-                a += g * X[r, p]
-                b += g * X[r + 1, p]
-                c += g * X[r + 2, p]
-                d += g * X[r + 3, p]
-            dW[n, r] += a
-            dW[n, r + 1] += b
-            dW[n, r + 2] += c
-            dW[n, r + 3] += d
-        for r in range(whole, n_in):
-            a = real(0.0)
-            for p in range(width):
-                a += G[n, p] * X[r, p]
-            dW[n, r] += a

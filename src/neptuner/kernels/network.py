@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.compile import by_precision, kernel
-from neptuner.kernels.linear import accumulate, contract, expand
+from neptuner.kernels.linear import contract, expand
 
 Array = NDArray[np.floating]
 
@@ -86,58 +86,3 @@ def input_gradient(
         expand(W1, g2, atoms, g1)
         through_tanh(h1, W0.shape[0], atoms, g1)
     expand(W0, g1, atoms, gx)
-
-
-@kernel
-def layer_tangent(W: Array, h: Array, dx: Array, atoms: int, dz: Array, dh: Array) -> None:
-    """``dz = W dx``, ``dh = (1 - h^2) dz``."""
-    contract(W, dx, atoms, dz)
-    one = W.dtype.type(1.0)
-    for m in range(W.shape[0]):
-        for i in range(atoms):
-            dh[m, i] = (one - h[m, i] * h[m, i]) * dz[m, i]
-
-
-@kernel
-def output_reverse(
-    w: Array, h: Array, dh: Array, U_bar: Array, atoms: int, h_bar: Array, dh_bar: Array, w_bar: Array
-) -> None:
-    """Reverse of ``U_bar . U + sum_i dU_i`` through the output neuron."""
-    for m in range(w.shape[0]):
-        total = w.dtype.type(0.0)
-        for i in range(atoms):
-            total += U_bar[i] * h[m, i] + dh[m, i]
-            h_bar[m, i] = w[m] * U_bar[i]
-            dh_bar[m, i] = w[m]
-        w_bar[m] += total
-
-
-@kernel
-def layer_reverse(
-    W: Array,
-    h: Array,
-    x: Array,
-    dx: Array,
-    dz: Array,
-    atoms: int,
-    h_bar: Array,
-    dh_bar: Array,
-    W_bar: Array,
-    b_bar: Array,
-    x_bar: Array,
-    dx_bar: Array,
-) -> None:
-    """Reverse of ``hidden_layer`` and ``layer_tangent``; ``h_bar``, ``dh_bar`` become those of z and dz."""
-    one, two = W.dtype.type(1.0), W.dtype.type(2.0)
-    for m in range(W.shape[0]):
-        total = W.dtype.type(0.0)
-        for i in range(atoms):
-            slope = one - h[m, i] * h[m, i]
-            h_bar[m, i] = slope * (h_bar[m, i] - two * h[m, i] * dz[m, i] * dh_bar[m, i])
-            dh_bar[m, i] *= slope
-            total += h_bar[m, i]
-        b_bar[m] -= total
-    accumulate(h_bar, x, atoms, W_bar)
-    accumulate(dh_bar, dx, atoms, W_bar)
-    expand(W, h_bar, atoms, x_bar)
-    expand(W, dh_bar, atoms, dx_bar)

@@ -1,8 +1,8 @@
 """The two sweeps over blocks of atoms that evaluation and training are made of.
 
 ``energy_sweep`` gives site energies, forces and virials. ``gradient_sweep`` takes the derivatives of a loss by them and
-adds its derivative by every parameter: the transpose of P turns them into a tangent of the densities, which is pushed
-forward and then, with the value, reversed (design notes, section 1).
+adds its derivative by every parameter: the transpose of P turns them into a tangent of what descriptors are made of,
+which is pushed forward and then, with the value, reversed (design notes, section 1).
 
 Blocks are rows ``(begin, end, species)`` of positions in ``atoms``; ``atoms`` are indices into the geometry and
 ``shifts`` what to add to reach the row of the output arrays.
@@ -15,19 +15,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neptuner.kernels.basis import radial_basis
-from neptuner.kernels.compile import kernel
-from neptuner.kernels.geometry import Geometry
-from neptuner.kernels.invariants import (
-    from_lanes,
-    invariants,
-    invariants_reverse,
-    invariants_tangent,
-    invariants_tangent_reverse,
-    to_lanes,
+from neptuner.kernels.angular_functions import harmonic_tangents, harmonics, radial_functions, unit_vectors
+from neptuner.kernels.angular_rows import Harmonics
+from neptuner.kernels.angular_slots import Rows, Slots, fill_slots, make_slots
+from neptuner.kernels.angular_sums import (
+    coefficient_gradient,
+    energy_slopes,
+    expansion,
+    expansion_tangent,
+    function_gradients,
+    function_tangents,
+    pair_tangents,
+    partial_forces,
+    scatter_forces,
 )
-from neptuner.kernels.linear import accumulate, contract, expand
-from neptuner.kernels.network import (
+from neptuner.kernels.block_linear import accumulate, contract, expand
+from neptuner.kernels.block_network import (
     hidden_layer,
     input_gradient,
     layer_reverse,
@@ -35,15 +38,17 @@ from neptuner.kernels.network import (
     output_reverse,
     output_sum,
 )
-from neptuner.kernels.pairs import (
-    angular_density,
-    angular_forces,
-    angular_transpose,
-    pair_tangents,
-    radial_density,
-    radial_forces,
-    radial_transpose,
+from neptuner.kernels.compile import inner_kernel, kernel
+from neptuner.kernels.geometry import Geometry
+from neptuner.kernels.invariants import (
+    invariants,
+    invariants_reverse,
+    invariants_tangent,
+    invariants_tangent_reverse,
 )
+from neptuner.kernels.radial_pairs import radial_density, radial_forces, radial_scratch, radial_transpose
+from neptuner.kernels.training_weights import TrainingWeights
+from neptuner.kernels.vectors import BLOCK, LANES, load, splat, store
 from neptuner.kernels.weights import Weights
 
 Array = NDArray[np.floating]
@@ -51,31 +56,35 @@ Integers = NDArray[np.int64]
 
 
 class Terms(NamedTuple):
-    """What the kernels know of ``l_max``: see ``kernels.invariants``."""
+    """What the kernels know of the settings."""
 
     l_max: int
     monomials: Integers
+    """Of ``kernels.invariants``."""
     factors: Array
     five_body: int
+    inverse_cutoff: Array
+    """Of the radial and angular part, ``(2, n_types, n_types)`` in 1/angstrom."""
+    harmonics: Harmonics
+    rows: Rows
 
 
-class Densities(NamedTuple):
-    """Parameter-free sums over neighbours (design notes, section 1)."""
+class Part(NamedTuple):
+    """Atoms of a batch that one thread takes at a time."""
 
-    radial: Array
-    """``(n_atoms, n_types * basis)``"""
-    angular: Array
-    """``(n_atoms, n_types * basis, n_harmonics)``"""
+    blocks: Integers
+    atoms: Integers
+    """Of the whole batch, like ``shifts``."""
+    shifts: Integers
 
 
 class Dense(NamedTuple):
-    """Values and tangents (or gradients) of a block on their way from densities to energies."""
+    """Values, tangents or gradients of a block on their way to energies; rows are rounded up to whole vectors."""
 
     R: Array
-    B: Array
-    A: Array
+    """Radial densities, or derivatives by them: the sums of fc T_k over the neighbours of each species."""
     a: Array
-    """A over lanes, ``(n_harmonics, functions * width)``: see ``kernels.invariants``."""
+    """Expansion coefficients, ``(harmonics, functions * BLOCK)``."""
     q: Array
     x: Array
     h1: Array
@@ -83,213 +92,209 @@ class Dense(NamedTuple):
 
 
 @kernel
-def density_sweep(geometry: Geometry, first: int, last: int, densities: Densities) -> None:
-    """Fill the densities of atoms first <= i < last."""
-    radial, angular = geometry.radial, geometry.angular
-    f, df, g, dg = _basis_scratch(geometry, densities)
-    for atom in range(first, last):
-        row = radial.start[atom]
-        radial_basis(radial.radial, row[0], row[-1], f, df)
-        radial_density(row, f, densities.radial[atom])
-        row = angular.start[atom]
-        radial_basis(angular.radial, row[0], row[-1], g, dg)
-        angular_density(row, g, geometry.harmonics, densities.angular[atom])
+def density_sweep(geometry: Geometry, terms: Terms, first: int, last: int, radial: Array) -> None:
+    """Fill the radial densities of atoms first <= i < last, ``(n_atoms, n_types * basis)``."""
+    S = radial_scratch(geometry.radial, radial)
+    radial_density(geometry.radial, first, last, geometry.types, terms.inverse_cutoff[0], S, radial)
+
+
+@inner_kernel
+def _padded(rows: int) -> int:
+    return (rows + LANES - 1) // LANES * LANES
 
 
 @kernel
-def _basis_scratch(geometry: Geometry, densities: Densities) -> tuple[Array, Array, Array, Array]:
-    n_types = geometry.radial.start.shape[1] - 1
-    dtype = geometry.harmonics.dtype
-    most_radial, most_angular = geometry.radial.most_neighbors, geometry.angular.most_neighbors
-    k_radial = densities.radial.shape[1] // n_types
-    k_angular = densities.angular.shape[1] // n_types
-    return (
-        np.empty((k_radial, most_radial), dtype),
-        np.empty((k_radial, most_radial), dtype),
-        np.empty((k_angular, most_angular), dtype),
-        np.empty((k_angular, most_angular), dtype),
-    )
+def dense_size(weights: TrainingWeights, rows: Rows) -> int:
+    """Count the numbers of a ``Dense``."""
+    networks = weights.networks
+    neurons = _padded(networks.W0.shape[1]) + _padded(networks.W1.shape[1])
+    others = _padded(weights.c_radial.shape[2]) + 2 * _padded(networks.W0.shape[2]) + neurons
+    return (others + rows.harmonics * rows.functions) * BLOCK
 
 
-@kernel
-def _dense(weights: Weights, n_lm: int, width: int) -> Dense:
-    dtype, dim = weights.W0.dtype, weights.W0.shape[2]
+@inner_kernel
+def _cut(flat: Array, begin: int, rows: int, width: int) -> Array:
+    return flat[begin * BLOCK : (begin + rows * width) * BLOCK].reshape((rows, width * BLOCK))
+
+
+@inner_kernel
+def _dense(weights: TrainingWeights, rows: Rows, flat: Array) -> Dense:
+    """Cut ``dense_size`` numbers into the arrays of a block."""
+    networks = weights.networks
+    r, d = _padded(weights.c_radial.shape[2]), _padded(networks.W0.shape[2])
+    m1, m2, a = _padded(networks.W0.shape[1]), _padded(networks.W1.shape[1]), rows.harmonics * rows.functions
     return Dense(
-        np.empty((weights.c_radial.shape[2], width), dtype),
-        np.empty((weights.c_angular.shape[2], width * n_lm), dtype),
-        np.empty((weights.c_angular.shape[1], width * n_lm), dtype),
-        np.zeros((n_lm, weights.c_angular.shape[1] * width), dtype),
-        np.zeros((dim, width), dtype),
-        np.empty((dim, width), dtype),
-        np.empty((weights.W0.shape[1], width), dtype),
-        np.empty((weights.W1.shape[1], width), dtype),
+        _cut(flat, 0, r, 1),
+        _cut(flat, r, rows.harmonics, rows.functions),
+        _cut(flat, r + a, d, 1),
+        _cut(flat, r + a + d, d, 1),
+        _cut(flat, r + a + 2 * d, m1, 1),
+        _cut(flat, r + a + 2 * d + m1, m2, 1),
     )
 
 
-@kernel
-def _widest(blocks: Integers) -> int:
-    width = 0
-    for b in range(blocks.shape[0]):
-        width = max(width, blocks[b, 1] - blocks[b, 0])
-    return width
+@inner_kernel
+def _scale(q: Array, scaler: Array, x: Array) -> None:
+    for d in range(scaler.shape[0]):
+        for p in range(d * BLOCK, (d + 1) * BLOCK, LANES):
+            store(x, p, load(q, p) * scaler[d])
+
+
+@inner_kernel
+def _slots(v: Dense, weights: TrainingWeights) -> Array:
+    """View the angular rows of q as ``(n_invariants, functions * BLOCK)``."""
+    n_radial, dim, lanes = weights.c_radial.shape[1], weights.networks.W0.shape[2], v.a.shape[1]
+    return v.q[n_radial:dim].reshape(((dim - n_radial) * BLOCK // lanes, lanes))
+
+
+@inner_kernel
+def _gather(radial: Array, atoms: Integers, begin: int, m: int, R: Array) -> None:
+    """Bring radial densities side by side, zeros where there is no atom."""
+    for i in range(m):
+        values = radial[atoms[begin + i]]
+        for r in range(values.shape[0]):
+            R[r, i] = values[r]
+    for i in range(m, BLOCK):
+        for r in range(radial.shape[1]):
+            R[r, i] = radial.dtype.type(0.0)
+
+
+@inner_kernel
+def _pairs_of_block(
+    geometry: Geometry, weights: TrainingWeights, terms: Terms, part: Part, begin: int, m: int, a: int, w: Slots
+) -> None:
+    """Lay out the angular pairs of a block and evaluate their radial functions and harmonics."""
+    fill_slots(geometry.angular, part.atoms, part.shifts, begin, m, part.atoms.shape[0], terms.rows, w)
+    radial_functions(terms.inverse_cutoff[1, a], weights.series[a], weights.slopes[a], terms.rows, w)
+    unit_vectors(terms.rows, w)
+    harmonics(terms.harmonics, terms.rows, w)
+
+
+@inner_kernel
+def _forward(
+    radial: Array, weights: TrainingWeights, terms: Terms, part: Part, begin: int, m: int, a: int, w: Slots, v: Dense
+) -> None:
+    """Fill ``v`` from radial densities and the pairs of a block of species a."""
+    networks = weights.networks
+    net = a if networks.W0.shape[0] > 1 else 0
+    _gather(radial, part.atoms, begin, m, v.R)
+    contract(weights.c_radial[a], v.R, v.q)
+    expansion(terms.rows, w, v.a)
+    invariants(v.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, _slots(v, weights))
+    _scale(v.q, networks.q_scaler, v.x)
+    hidden_layer(networks.W0[net], networks.b0[net], v.x, v.h1)
+    if networks.W1.shape[1] > 0:
+        hidden_layer(networks.W1[net], networks.b1[net], v.h1, v.h2)
 
 
 @kernel
-def _scale(q: Array, scaler: Array, atoms: int, x: Array) -> None:
-    for d in range(q.shape[0]):
-        for i in range(atoms):
-            x[d, i] = scaler[d] * q[d, i]
+def descriptor_sweep(
+    geometry: Geometry, radial: Array, weights: TrainingWeights, terms: Terms, part: Part, scratch: Array, out: Array
+) -> None:
+    """Set the unscaled descriptors of the blocks' atoms, ``(n, dim)``."""
+    w = make_slots(geometry.angular, part.blocks, part.atoms, terms.rows, scratch)
+    v = _dense(weights, terms.rows, np.zeros(dense_size(weights, terms.rows), out.dtype))
+    for b in range(part.blocks.shape[0]):
+        begin, a = part.blocks[b, 0], part.blocks[b, 2]
+        m = part.blocks[b, 1] - begin
+        _pairs_of_block(geometry, weights, terms, part, begin, m, a, w)
+        _forward(radial, weights, terms, part, begin, m, a, w, v)
+        for i in range(m):
+            for d in range(out.shape[1]):
+                out[part.atoms[begin + i] + part.shifts[begin + i], d] = v.q[d, i]
 
 
-@kernel
-def _slots(v: Dense, n_radial: int) -> Array:
-    """View the angular rows of q as ``(n_invariants, lanes)``."""
-    lanes = v.a.shape[1]
-    angular = v.q[n_radial:]
-    return angular.reshape((angular.size // lanes, lanes))
+@inner_kernel
+def _derivative_series(series: Array, n_types: int, slopes: Array) -> None:
+    """Set the series of the derivative by x of a Chebyshev series for each species of neighbour and each atom."""
+    size = slopes.shape[0] // n_types
+    for t in range(n_types):
+        for p in range(t * size * BLOCK, (t * size + 1) * BLOCK, LANES):
+            # d_k = d_k+2 + 2 (k + 1) c_k+1, and half of that for k = 0
+            after = one_after = splat(series.dtype.type(0.0))
+            for k in range(size - 1, -1, -1):
+                store(slopes, p + k * BLOCK, one_after if k > 0 else 0.5 * one_after)
+                value = after + load(series, p + k * BLOCK) * series.dtype.type(2 * k)
+                after, one_after = one_after, value
 
 
-@kernel
-def _reverse_invariants(terms: Terms, v: Dense, n_radial: int, m: int, g: Dense) -> None:
-    """Set ``g.A`` from ``g.q``."""
-    q, gq = _slots(v, n_radial), _slots(g, n_radial)
+@inner_kernel
+def _energy_gradient(
+    weights: TrainingWeights, terms: Terms, a: int, v: Dense, g: Dense, D: Array, D_slopes: Array
+) -> None:
+    """Set ``g.a`` to dU/da, D to dU/dR and D_slopes to the derivative of its series."""
+    networks = weights.networks
+    net = a if networks.W0.shape[0] > 1 else 0
+    input_gradient(networks.W0[net], networks.W1[net], networks.w[net], v.h1, v.h2, g.h1, g.h2, g.x)
+    _scale(g.x, networks.q_scaler, g.q)
+    expand(weights.c_radial[a], g.q, D)
+    _derivative_series(D, weights.c_radial.shape[0], D_slopes)
+    q, gq = _slots(v, weights), _slots(g, weights)
     invariants_reverse(v.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, q, gq, g.a)
-    from_lanes(g.a, m, g.A)
-
-
-@kernel
-def _forward(weights: Weights, terms: Terms, a: int, net: int, m: int, n_lm: int, v: Dense, U: Array) -> None:
-    """Fill ``v`` and the site energies (bias excluded) of a block of species a from its densities."""
-    n_radial = weights.c_radial.shape[1]
-    contract(weights.c_radial[a], v.R, m, v.q[:n_radial])
-    contract(weights.c_angular[a], v.B, m * n_lm, v.A)
-    to_lanes(v.A, m, v.a)
-    invariants(v.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, _slots(v, n_radial))
-    _scale(v.q, weights.q_scaler, m, v.x)
-    hidden_layer(weights.W0[net], weights.b0[net], v.x, m, v.h1)
-    if weights.W1.shape[1] == 0:
-        output_sum(weights.w[net], v.h1, m, U)
-    else:
-        hidden_layer(weights.W1[net], weights.b1[net], v.h1, m, v.h2)
-        output_sum(weights.w[net], v.h2, m, U)
-
-
-@kernel
-def _gather(densities: Densities, atoms: Integers, begin: int, end: int, v: Dense) -> None:
-    n_lm = densities.angular.shape[2]
-    for i in range(end - begin):
-        atom = atoms[begin + i]
-        for r in range(v.R.shape[0]):
-            v.R[r, i] = densities.radial[atom, r]
-        for r in range(v.B.shape[0]):
-            for m in range(n_lm):
-                v.B[r, i * n_lm + m] = densities.angular[atom, r, m]
 
 
 @kernel
 def energy_sweep(
     geometry: Geometry,
-    densities: Densities,
-    weights: Weights,
+    radial: Array,
+    weights: TrainingWeights,
     terms: Terms,
-    blocks: Integers,
-    atoms: Integers,
-    shifts: Integers,
+    part: Part,
+    scratch: Array,
+    kept: Array,
     energies: NDArray[np.float64],
     forces: Array,
     virial: Array,
 ) -> None:
-    """Set site energies ``(n,)`` and add forces ``(n, 3)`` and virials ``(n, 6)`` of the blocks' atoms.
+    """Set site energies ``(n,)`` and forces ``(n + 1, 3)`` that the blocks' atoms give, and add virials ``(n, 6)``.
 
     The virial is booked on the centre, as GPUMD's trainer does: only its sum over a frame has a meaning.
+
+    Parameters
+    ----------
+    geometry, radial, weights, terms, part
+        Pairs, radial densities, parameters, and blocks.
+    scratch
+        For the angular pairs, of ``scratch_size``.
+    kept
+        ``(n_blocks, dense_size)`` where the values of every block are kept for ``gradient_sweep``, or one row.
+    energies, forces, virial
+        Outputs; the last row of forces takes what belongs to no atom.
     """
-    radial, angular = geometry.radial, geometry.angular
-    n_lm, n_radial, width = geometry.harmonics.shape[2], weights.c_radial.shape[1], _widest(blocks)
-    dtype = weights.W0.dtype
-    v, g = _dense(weights, n_lm, width), _dense(weights, n_lm, width)
-    U = np.empty(width, dtype)
-    f, df, fa, dfa = _basis_scratch(geometry, densities)
-    line = np.empty(f.shape[1], dtype)
-    for b in range(blocks.shape[0]):
-        begin, end, a = blocks[b, 0], blocks[b, 1], blocks[b, 2]
-        m, net = end - begin, a if weights.W0.shape[0] > 1 else 0
-        _gather(densities, atoms, begin, end, v)
-        _forward(weights, terms, a, net, m, n_lm, v, U)
-        input_gradient(weights.W0[net], weights.W1[net], weights.w[net], v.h1, v.h2, m, g.h1, g.h2, g.x)
-        _scale(g.x, weights.q_scaler, m, g.q)
-        expand(weights.c_radial[a], g.q[:n_radial], m, g.R)
-        _reverse_invariants(terms, v, n_radial, m, g)
-        expand(weights.c_angular[a], g.A, m * n_lm, g.B)
+    forces[:] = forces.dtype.type(0.0)
+    w = make_slots(geometry.angular, part.blocks, part.atoms, terms.rows, scratch)
+    S = radial_scratch(geometry.radial, radial)
+    g = _dense(weights, terms.rows, np.zeros(kept.shape[1], kept.dtype))
+    U, D_slopes = np.empty(BLOCK, kept.dtype), np.empty((weights.c_radial.shape[2], BLOCK), kept.dtype)
+    networks = weights.networks
+    for b in range(part.blocks.shape[0]):
+        begin, a = part.blocks[b, 0], part.blocks[b, 2]
+        m, net = part.blocks[b, 1] - begin, a if networks.W0.shape[0] > 1 else 0
+        v = _dense(weights, terms.rows, kept[b % kept.shape[0]])
+        _pairs_of_block(geometry, weights, terms, part, begin, m, a, w)
+        _forward(radial, weights, terms, part, begin, m, a, w, v)
+        output_sum(networks.w[net], v.h1 if networks.W1.shape[1] == 0 else v.h2, U)
+        D = g.R[: D_slopes.shape[0]]
+        _energy_gradient(weights, terms, a, v, g, D, D_slopes)
+        energy_slopes(terms.rows, w, g.a)
+        partial_forces(terms.harmonics, terms.rows, w)
+        scatter_forces(part.atoms, part.shifts, begin, m, terms.rows, w, forces, virial)
         for i in range(m):
-            atom, shift = atoms[begin + i], shifts[begin + i]
-            energies[atom + shift] = U[i] - weights.bias[a]
-            row = radial.start[atom]
-            radial_basis(radial.radial, row[0], row[-1], f, df)
-            radial_forces(row, radial.neighbor, radial.vector, df, g.R, i, line, atom + shift, shift, forces, virial)
-            row = angular.start[atom]
-            radial_basis(angular.radial, row[0], row[-1], fa, dfa)
-            angular_forces(
-                row,
-                angular.neighbor,
-                angular.vector,
-                fa,
-                dfa,
-                geometry.harmonics,
-                g.B,
-                i,
-                atom + shift,
-                shift,
-                forces,
-                virial,
-            )
-
-
-@kernel
-def _tangent_of_block(
-    geometry: Geometry,
-    atoms: Integers,
-    shifts: Integers,
-    begin: int,
-    m: int,
-    force_tangent: Array,
-    virial_tangent: Array,
-    basis: tuple[Array, Array, Array, Array],
-    tangents: Array,
-    dv: Dense,
-) -> None:
-    """Fill ``dv.R`` and ``dv.B`` with the transpose of P applied to the loss derivatives."""
-    radial, angular = geometry.radial, geometry.angular
-    f, df, fa, dfa = basis
-    for i in range(m):
-        atom, shift = atoms[begin + i], shifts[begin + i]
-        row = radial.start[atom]
-        radial_basis(radial.radial, row[0], row[-1], f, df)
-        pair_tangents(row, radial.neighbor, radial.vector, atom + shift, shift, force_tangent, virial_tangent, tangents)
-        radial_transpose(row, radial.vector, df, tangents, dv.R, i)
-        row = angular.start[atom]
-        radial_basis(angular.radial, row[0], row[-1], fa, dfa)
-        pair_tangents(
-            row,
-            angular.neighbor,
-            angular.vector,
-            atom + shift,
-            shift,
-            force_tangent,
-            virial_tangent,
-            tangents,
-        )
-        angular_transpose(row, angular.vector, fa, dfa, geometry.harmonics, tangents, dv.B, i)
+            atom, shift = part.atoms[begin + i], part.shifts[begin + i]
+            energies[atom + shift] = U[i] - networks.bias[a]
+        cutoffs = terms.inverse_cutoff[0, a]
+        radial_forces(geometry.radial, part.atoms, part.shifts, begin, m, cutoffs, D, D_slopes, S, forces, virial)
 
 
 @kernel
 def gradient_sweep(
     geometry: Geometry,
-    densities: Densities,
-    weights: Weights,
+    radial: Array,
+    weights: TrainingWeights,
     terms: Terms,
-    blocks: Integers,
-    atoms: Integers,
-    shifts: Integers,
+    part: Part,
+    scratch: Array,
+    kept: Array,
     energy_tangent: Array,
     force_tangent: Array,
     virial_tangent: Array,
@@ -299,146 +304,132 @@ def gradient_sweep(
 
     Parameters
     ----------
-    geometry, densities, weights, terms, blocks, atoms, shifts
+    geometry, radial, weights, terms, part, scratch
         As in ``energy_sweep``.
+    kept
+        Values of every block that ``energy_sweep`` has left; of another number of rows if it has not.
     energy_tangent, force_tangent, virial_tangent
-        Loss derivatives by site energy ``(n,)``, force ``(n, 3)`` and virial of the atom's frame ``(n, 6)``.
+        Loss derivatives by site energy ``(n,)``, force ``(n + 1, 3)``, the last row zero, and virial of the atom's
+        frame ``(n, 6)``.
     gradient
-        Sums, shaped like ``weights``.
+        Sums, shaped like ``weights.networks``; those of ``c`` are by coefficients of fc T_k.
     """
-    n_lm, n_radial, width = geometry.harmonics.shape[2], weights.c_radial.shape[1], _widest(blocks)
-    dtype = weights.W0.dtype
-    v, dv, bar, dbar = (
-        _dense(weights, n_lm, width),
-        _dense(weights, n_lm, width),
-        _dense(weights, n_lm, width),
-        _dense(weights, n_lm, width),
+    w = make_slots(geometry.angular, part.blocks, part.atoms, terms.rows, scratch)
+    S = radial_scratch(geometry.radial, radial)
+    size = dense_size(weights, terms.rows)
+    flat = np.zeros((4, size), radial.dtype)
+    dv, bar, dbar = (
+        _dense(weights, terms.rows, flat[1]),
+        _dense(weights, terms.rows, flat[2]),
+        _dense(weights, terms.rows, flat[3]),
     )
-    dz1, dz2 = np.empty_like(v.h1), np.empty_like(v.h2)
-    U, U_bar = np.empty(width, dtype), np.empty(width, dtype)
-    basis = _basis_scratch(geometry, densities)
-    tangents = np.empty((3, max(basis[0].shape[1], basis[2].shape[1])), dtype)
-    for b in range(blocks.shape[0]):
-        begin, end, a = blocks[b, 0], blocks[b, 1], blocks[b, 2]
-        m, net = end - begin, a if weights.W0.shape[0] > 1 else 0
-        _gather(densities, atoms, begin, end, v)
-        _forward(weights, terms, a, net, m, n_lm, v, U)
-        _tangent_of_block(geometry, atoms, shifts, begin, m, force_tangent, virial_tangent, basis, tangents, dv)
+    dz1, dz2 = np.zeros_like(dv.h1), np.zeros_like(dv.h2)
+    U_bar, exists = np.empty(BLOCK, flat.dtype), np.empty(BLOCK, flat.dtype)
+    known = kept.shape[0] == part.blocks.shape[0]
+    for b in range(part.blocks.shape[0]):
+        begin, a = part.blocks[b, 0], part.blocks[b, 2]
+        m = part.blocks[b, 1] - begin
+        v = _dense(weights, terms.rows, kept[b] if known else flat[0])
+        _pairs_of_block(geometry, weights, terms, part, begin, m, a, w)
+        if not known:
+            _forward(radial, weights, terms, part, begin, m, a, w, v)
+        for i in range(BLOCK):
+            exists[i] = flat.dtype.type(1.0 if i < m else 0.0)
+            U_bar[i] = flat.dtype.type(0.0)
         for i in range(m):
-            U_bar[i] = energy_tangent[atoms[begin + i] + shifts[begin + i]]
+            U_bar[i] = energy_tangent[part.atoms[begin + i] + part.shifts[begin + i]]
             gradient.bias[a] -= U_bar[i]
-        _tangent(weights, terms, a, net, m, n_lm, v, dv, dz1, dz2)
-        _reverse_networks(weights, net, m, v, dv, dz1, dz2, U_bar, bar, dbar, gradient)
-        _scale(bar.x, weights.q_scaler, m, bar.q)
-        _scale(dbar.x, weights.q_scaler, m, dbar.q)
-        _reverse_coefficients(terms, a, m, n_lm, n_radial, v, dv, bar, dbar, gradient)
+        _tangent_of_block(geometry, terms, part, begin, m, a, radial.shape[1], force_tangent, virial_tangent, S, w, dv)
+        _push_forward(weights, terms, a, v, dv, dz1, dz2)
+        _reverse_networks(weights, a, v, dv, dz1, dz2, U_bar, exists, bar, dbar, gradient)
+        _reverse_coefficients(weights, terms, a, v, dv, bar, dbar, w, gradient)
 
 
-@kernel
-def _tangent(
-    weights: Weights,
+@inner_kernel
+def _tangent_of_block(
+    geometry: Geometry,
     terms: Terms,
+    part: Part,
+    begin: int,
+    m: int,
     a: int,
-    net: int,
-    m: int,
-    n_lm: int,
-    v: Dense,
+    n_densities: int,
+    force_tangent: Array,
+    virial_tangent: Array,
+    S: Array,
+    w: Slots,
     dv: Dense,
-    dz1: Array,
-    dz2: Array,
 ) -> None:
-    """Push the tangent of the densities forward to the last hidden layer."""
-    n_radial = weights.c_radial.shape[1]
-    contract(weights.c_radial[a], dv.R, m, dv.q[:n_radial])
-    contract(weights.c_angular[a], dv.B, m * n_lm, dv.A)
-    to_lanes(dv.A, m, dv.a)
-    q, dq = _slots(v, n_radial), _slots(dv, n_radial)
+    """Fill ``dv.R`` and ``dv.a`` with the transpose of P applied to the loss derivatives."""
+    dR = dv.R[:n_densities]
+    pairs, cutoffs = geometry.radial, terms.inverse_cutoff[0, a]
+    radial_transpose(pairs, part.atoms, part.shifts, begin, m, cutoffs, force_tangent, virial_tangent, S, dR)
+    pair_tangents(part.atoms, part.shifts, begin, m, force_tangent, virial_tangent, terms.rows, w)
+    harmonic_tangents(terms.harmonics, terms.rows, w)
+    function_tangents(terms.rows, w)
+    expansion_tangent(terms.rows, w, dv.a)
+
+
+@inner_kernel
+def _push_forward(weights: TrainingWeights, terms: Terms, a: int, v: Dense, dv: Dense, dz1: Array, dz2: Array) -> None:
+    """Push the tangent forward to the last hidden layer."""
+    networks = weights.networks
+    net = a if networks.W0.shape[0] > 1 else 0
+    contract(weights.c_radial[a], dv.R, dv.q)
+    q, dq = _slots(v, weights), _slots(dv, weights)
     invariants_tangent(v.a, dv.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, q, dq)
-    _scale(dv.q, weights.q_scaler, m, dv.x)
-    layer_tangent(weights.W0[net], v.h1, dv.x, m, dz1, dv.h1)
-    if weights.W1.shape[1]:
-        layer_tangent(weights.W1[net], v.h2, dv.h1, m, dz2, dv.h2)
+    _scale(dv.q, networks.q_scaler, dv.x)
+    layer_tangent(networks.W0[net], v.h1, dv.x, dz1, dv.h1)
+    if networks.W1.shape[1]:
+        layer_tangent(networks.W1[net], v.h2, dv.h1, dz2, dv.h2)
 
 
-@kernel
+@inner_kernel
 def _reverse_networks(
-    weights: Weights,
-    net: int,
-    m: int,
+    weights: TrainingWeights,
+    a: int,
     v: Dense,
     dv: Dense,
     dz1: Array,
     dz2: Array,
     U_bar: Array,
+    exists: Array,
     bar: Dense,
     dbar: Dense,
     gradient: Weights,
 ) -> None:
-    """Reverse value and tangent from the output to the scaled descriptors."""
-    if weights.W1.shape[1] == 0:
-        output_reverse(weights.w[net], v.h1, dv.h1, U_bar, m, bar.h1, dbar.h1, gradient.w[net])
+    """Reverse value and tangent from the output to the descriptors."""
+    networks = weights.networks
+    net = a if networks.W0.shape[0] > 1 else 0
+    W0, W1, w = networks.W0[net], networks.W1[net], networks.w[net]
+    W0_bar, W1_bar, w_bar = gradient.W0[net], gradient.W1[net], gradient.w[net]
+    if W1.shape[0] == 0:
+        output_reverse(w, v.h1, dv.h1, U_bar, exists, bar.h1, dbar.h1, w_bar)
     else:
-        output_reverse(weights.w[net], v.h2, dv.h2, U_bar, m, bar.h2, dbar.h2, gradient.w[net])
-        layer_reverse(
-            weights.W1[net],
-            v.h2,
-            v.h1,
-            dv.h1,
-            dz2,
-            m,
-            bar.h2,
-            dbar.h2,
-            gradient.W1[net],
-            gradient.b1[net],
-            bar.h1,
-            dbar.h1,
-        )
-    layer_reverse(
-        weights.W0[net],
-        v.h1,
-        v.x,
-        dv.x,
-        dz1,
-        m,
-        bar.h1,
-        dbar.h1,
-        gradient.W0[net],
-        gradient.b0[net],
-        bar.x,
-        dbar.x,
-    )
+        output_reverse(w, v.h2, dv.h2, U_bar, exists, bar.h2, dbar.h2, w_bar)
+        layer_reverse(W1, v.h2, v.h1, dv.h1, dz2, bar.h2, dbar.h2, W1_bar, gradient.b1[net], bar.h1, dbar.h1)
+    layer_reverse(W0, v.h1, v.x, dv.x, dz1, bar.h1, dbar.h1, W0_bar, gradient.b0[net], bar.x, dbar.x)
+    _scale(bar.x, networks.q_scaler, bar.q)
+    _scale(dbar.x, networks.q_scaler, dbar.q)
 
 
-@kernel
+@inner_kernel
 def _reverse_coefficients(
+    weights: TrainingWeights,
     terms: Terms,
     a: int,
-    m: int,
-    n_lm: int,
-    n_radial: int,
     v: Dense,
     dv: Dense,
     bar: Dense,
     dbar: Dense,
+    w: Slots,
     gradient: Weights,
 ) -> None:
     """Reverse value and tangent from the descriptors to the expansion coefficients."""
-    accumulate(bar.q[:n_radial], v.R, m, gradient.c_radial[a])
-    accumulate(dbar.q[:n_radial], dv.R, m, gradient.c_radial[a])
-    invariants_tangent_reverse(
-        v.a,
-        dv.a,
-        terms.l_max,
-        terms.monomials,
-        terms.factors,
-        terms.five_body,
-        _slots(v, n_radial),
-        _slots(dv, n_radial),
-        _slots(bar, n_radial),
-        _slots(dbar, n_radial),
-        bar.a,
-    )
-    from_lanes(bar.a, m, bar.A)
-    _reverse_invariants(terms, v, n_radial, m, dbar)
-    accumulate(bar.A, v.B, m * n_lm, gradient.c_angular[a])
-    accumulate(dbar.A, dv.B, m * n_lm, gradient.c_angular[a])
+    accumulate(bar.q, v.R, dbar.q, dv.R, gradient.c_radial[a])
+    q, dq, q_bar, dq_bar = _slots(v, weights), _slots(dv, weights), _slots(bar, weights), _slots(dbar, weights)
+    l_max, monomials, factors, five_body = terms.l_max, terms.monomials, terms.factors, terms.five_body
+    invariants_tangent_reverse(v.a, dv.a, l_max, monomials, factors, five_body, q, dq, q_bar, dq_bar, bar.a)
+    invariants_reverse(v.a, l_max, monomials, factors, five_body, q, dq_bar, dbar.a)
+    function_gradients(terms.rows, w, bar.a, dbar.a)
+    coefficient_gradient(terms.rows, w, gradient.c_angular[a])

@@ -65,14 +65,23 @@ def _by_centre(c: Array, dtype: type[np.floating]) -> Array:
     return np.ascontiguousarray(c.transpose(2, 0, 3, 1).reshape(centres, n, neighbours * k), dtype)
 
 
-def zero_gradient(weights: Weights) -> Weights:
-    """Make arrays of the same shapes to sum a gradient in."""
-    return Weights._make(np.zeros_like(array) for array in weights)
+def zero_gradients(weights: Weights, count: int) -> Weights:
+    """Make arrays of the same shapes to sum gradients in, with an axis of ``count`` parts before the others."""
+    return Weights._make(np.zeros((count, *array.shape), array.dtype) for array in weights)
 
 
-def flatten_gradient(settings: Settings, parts: list[Weights]) -> NDArray[np.float64]:
-    """Sum partial gradients in their order and put them in the order of ``nep.txt``, ``(parameter_count,)``."""
-    total = Weights._make(np.sum(arrays, axis=0, dtype=np.float64) for arrays in zip(*parts, strict=True))
+def part_of(gradients: Weights, number: int) -> Weights:
+    """View one part of ``zero_gradients``."""
+    return Weights._make(array[number] for array in gradients)
+
+
+def total_gradient(gradients: Weights) -> Weights:
+    """Sum all parts in their order and in double precision."""
+    return Weights._make(array.sum(axis=0, dtype=np.float64) for array in gradients)
+
+
+def flatten_gradient(settings: Settings, total: Weights) -> NDArray[np.float64]:
+    """Put a gradient in the order of ``nep.txt``, ``(parameter_count,)``."""
     flat = np.zeros(parameter_count(settings))
     views = unpack(settings, flat)
     for view, gradient in ((views.c_radial, total.c_radial), (views.c_angular, total.c_angular)):

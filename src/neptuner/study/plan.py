@@ -14,7 +14,7 @@ from neptuner.files.nep_in import KEYWORDS, NepIn, as_settings, replace_values
 from neptuner.study.spec import StudySpec, Value
 
 SCHEMA = 1
-OPTIMIZER = "adamw"
+OPTIMIZER = "soap"
 BASELINE, COMBINED = "baseline", "combined"
 PHASES = (BASELINE, "sweep", COMBINED, "extended")
 

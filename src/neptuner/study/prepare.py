@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from neptuner.files.extxyz import read_frames, write_frames
 from neptuner.files.frames import Frame, check_frames
 from neptuner.files.nep_in import read_nep_in
 from neptuner.files.text import read_text
-from neptuner.machine import usable_cpus
+from neptuner.machine import machine_facts
 from neptuner.study.plan import SCHEMA, Plan, make_plan
 from neptuner.study.spec import StudySpec
 from neptuner.study.split import split_frames
@@ -90,17 +88,6 @@ def install(study: PreparedStudy, store: Store) -> tuple[Facts, bool]:
     return data, _copy_spec(study.spec, store)
 
 
-def machine_facts() -> dict[str, Any]:
-    """Versions of what computes, and the machine."""
-    return {
-        "python": platform.python_version(),
-        "numpy": _version("numpy"),
-        "numba": _version("numba"),
-        "platform": platform.platform(),
-        "cpus": usable_cpus(),
-    }
-
-
 def _read(path: Path, elements: Sequence[str]) -> list[Frame]:
     frames = read_frames(path)
     check_frames(frames, elements)
@@ -167,10 +154,3 @@ def _copy_spec(spec: StudySpec, store: Store) -> bool:
     if changed or not copy.exists():
         write_text(copy, text)
     return changed
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

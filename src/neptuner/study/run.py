@@ -12,12 +12,12 @@ from typing import Any
 from neptuner.errors import Interrupted, NeptunerError
 from neptuner.launch.base import Finished, Job, Launcher
 from neptuner.launch.local import LocalLauncher
-from neptuner.machine import usable_cpus
+from neptuner.machine import machine_facts, usable_cpus
 from neptuner.signals import stop_wish
 from neptuner.study.estimate import take_snapshot
 from neptuner.study.outcome import read_outcome
 from neptuner.study.plan import Configuration, Run, make_runs
-from neptuner.study.prepare import Facts, PreparedStudy, install, machine_facts, prepare
+from neptuner.study.prepare import Facts, PreparedStudy, install, prepare
 from neptuner.study.progress import Observer, Silent, Snapshot
 from neptuner.study.results import make_results
 from neptuner.study.spec import StudySpec
@@ -34,7 +34,7 @@ Command = Callable[[StudySpec, Run, Path], Sequence[str]]
 def train_command(spec: StudySpec, run: Run, folder: Path) -> list[str]:
     """Command of neptuner's own trainer."""
     words = [sys.executable, "-m", "neptuner", "train", folder, "--steps", run.configuration.steps]
-    words += ["--seed", run.seed, "--threads", spec.threads, "--json"]
+    words += ["--seed", run.seed, "--threads", spec.threads, "--resume", "--json"]
     words += [] if spec.time_limit is None else ["--time-limit", spec.time_limit]
     return [str(word) for word in words]
 

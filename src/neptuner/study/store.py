@@ -23,6 +23,10 @@ SPLIT_FILES = {"train": "train.xyz", "validation": "valid.xyz", "test": "test.xy
 """Name of the frames of each split, in ``data/`` and in a trial."""
 
 
+CHECKPOINT = "checkpoint.npz"
+"""There while a trainer has not finished."""
+
+
 class Store:
     """A study directory that this process may write; made by :func:`open_store`."""
 
@@ -47,16 +51,19 @@ class Store:
         return end_orphans([note["command"] for note in self._notes().values()])
 
     def prepare(self, run: Run, command: Sequence[str]) -> Path:
-        """Make the directory of a run anew, with everything that the trainer reads."""
+        """Make the directory of a run, with everything that the trainer reads.
+
+        What an earlier trainer left of the same run stays if there is a checkpoint to go on from.
+        """
         folder = self.directory(run)
-        if folder.exists():
+        if folder.exists() and not _resumable(folder, run):
             shutil.rmtree(folder)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         # first of all: by the command a later controller recognises a trainer that outlived this one
         write_text(folder / "trial.json", json.dumps(_note(run, command), indent=1) + "\n")
         write_text(folder / "nep.in", format_nep_in(run.configuration.nep_in))
         for name in SPLIT_FILES.values():
-            if (self.data / name).exists():
+            if (self.data / name).exists() and not (folder / name).exists():
                 _link(self.data / name, folder / name)
         return folder
 
@@ -146,6 +153,11 @@ def _note(run: Run, command: Sequence[str]) -> dict[str, Any]:
         "settings": configuration.settings,
         "command": list(command),
     }
+
+
+def _resumable(folder: Path, run: Run) -> bool:
+    note = read_json(folder / "trial.json")
+    return note is not None and note.get("digest") == run.digest and (folder / CHECKPOINT).exists()
 
 
 def _link(target: Path, link: Path) -> None:

@@ -32,8 +32,10 @@ def resolve(nep_in: NepIn, frames: Sequence[Frame]) -> NepIn:
     return nep_in if "batch" in nep_in.given else replace(nep_in, batch=default_batch(frames))
 
 
-def default_steps(nep_in: NepIn) -> int:
-    """Number of optimiser steps: ``generation`` if given and not above ``MOST_STEPS``, else ``DEFAULT_STEPS``."""
+def default_steps(nep_in: NepIn, *, snes: bool = False) -> int:
+    """Number of steps: with SNES ``generation``, else ``generation`` if given and not above ``MOST_STEPS``."""
+    if snes:
+        return max(1, nep_in.generation)
     given = "generation" in nep_in.given and 0 < nep_in.generation <= MOST_STEPS
     return nep_in.generation if given else DEFAULT_STEPS
 
@@ -48,3 +50,8 @@ def remarks(nep_in: NepIn, steps: int) -> list[str]:
         )
     said += [f"{keyword} has no meaning in gradient training and is ignored" for keyword in nep_in.ignored]
     return said
+
+
+def snes_remarks(nep_in: NepIn) -> list[str]:
+    """Say the same for training by SNES."""
+    return [f"{keyword} is ignored" for keyword in nep_in.ignored if keyword != "population"]

@@ -8,15 +8,9 @@ from numpy.typing import NDArray
 from neptuner.kernels.engine import Prepared, descriptors
 from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count, unpack
+from neptuner.potential.spreads import BIAS_SPREAD, GAIN
 
 Floats = NDArray[np.float64]
-
-
-GAIN = 2.0
-"""Spread of hidden weights, in units of one over the root of the number of inputs."""
-
-BIAS_SPREAD = 0.5
-"""Spread of the first layer's biases about those that centre its inputs."""
 
 OUTPUT = 0.5
 """Spread of output weights, in the units of ``GAIN``, in eV."""

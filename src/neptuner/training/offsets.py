@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neptuner.files.frames import Frame
 from neptuner.potential.model import Model
-from neptuner.potential.parameters import unpack
+from neptuner.potential.parameters import parameter_count, unpack
 from neptuner.potential.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -70,3 +70,14 @@ def fold(nep: Model, offsets: Offsets) -> Model:
         parameters.hidden[-1].bias[:, -1] = -1.0
         parameters.output[:, -1] = offsets.by_type / tanh(1.0)
     return Model(nep.settings, values, nep.q_scaler, nep.max_neighbors)
+
+
+def neuron_of_offsets(settings: Settings, offsets: Offsets) -> NDArray[np.bool_]:
+    """Mark the numbers of the neuron that is kept for the offsets, ``(parameter_count,)``; nothing if none is."""
+    mark = np.zeros(parameter_count(settings), dtype=bool)
+    if offsets.takes_neuron and settings.version == 4:
+        parameters = unpack(settings, mark)
+        parameters.hidden[-1].weight[:, -1, :] = True
+        parameters.hidden[-1].bias[:, -1] = True
+        parameters.output[:, -1] = True
+    return mark

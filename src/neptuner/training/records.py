@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neptuner.potential.model import Model
 from neptuner.training.dataset import Dataset
 from neptuner.training.loss import Errors
 
@@ -30,3 +31,16 @@ class Row:
     validation: Errors | None
     test: Errors | None
     seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """A trainer's model at some step and its training errors."""
+
+    model: Model
+    """Without energy offsets."""
+    total: float
+    """Loss with regularisation, as in ``loss.out``."""
+    l1: float
+    l2: float
+    train: Errors

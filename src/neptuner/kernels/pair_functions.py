@@ -1,4 +1,7 @@
-"""Radial basis functions and real spherical harmonics of pairs."""
+"""Radial basis functions and real spherical harmonics of the pairs of one atom.
+
+They do not depend on a parameter, so that a whole population shares them and their cost is of little account.
+"""
 
 from __future__ import annotations
 
@@ -10,57 +13,64 @@ from numpy.typing import NDArray
 from neptuner.kernels.compile import kernel
 
 Array = NDArray[np.floating]
+Floats = NDArray[np.float64]
 
 
 @kernel
-def radial_basis(radial: Array, first: int, last: int, f: Array, df: Array) -> None:
-    """Evaluate f_k and f_k' of the pairs first <= p < last of one atom by the Chebyshev recursion.
+def measure(x: Array, y: Array, z: Array, inverse_rc: float, r: Array, cutoff: Array) -> None:
+    """Set distances, and the rows of ``cutoff``: 2 (r/rc - 1)^2 - 1, its slope, fc, and its slope."""
+    real = r.dtype.type
+    half, one, two, four, turn = real(0.5), real(1.0), real(2.0), real(4.0), real(pi)
+    for p in range(len(x)):
+        r[p] = np.sqrt(x[p] * x[p] + y[p] * y[p] + z[p] * z[p])
+        u = min(r[p] * inverse_rc, one)
+        cutoff[0, p] = two * (u - one) * (u - one) - one
+        cutoff[1, p] = four * (u - one) * inverse_rc
+        cutoff[2, p] = half * (one + np.cos(turn * u))
+        cutoff[3, p] = -half * turn * inverse_rc * np.sin(turn * u)
 
-    The matrix and bounds are passed and its rows cut here: the rows of a slice of a matrix have no known stride, and an
-    index that may be negative must be checked, so that either would keep the loops from being vectorised.
+
+@kernel
+def radial_basis(cutoff: Array, n: int, f: Array, df: Array) -> None:
+    """Evaluate f_k and f_k' by the Chebyshev recursion.
 
     Parameters
     ----------
-    radial
-        ``(4, n_pairs)``: x = 2 (r/rc - 1)^2 - 1, dx/dr, fc, dfc/dr.
-    first, last
-        The atom's pairs.
+    cutoff
+        From ``measure``.
+    n
+        Number of pairs.
     f, df
-        Output, ``(basis, >= last - first)`` each.
+        Output, ``(basis, >= n)`` each.
     """
-    n, size = last - first, f.shape[0]
     real = f.dtype.type
     half, one, two, four = real(0.5), real(1.0), real(2.0), real(4.0)
-    x, dx = radial[0, first:last], radial[1, first:last]
-    fc, dfc = radial[2, first:last], radial[3, first:last]
+    x, dx, fc, dfc = cutoff[0], cutoff[1], cutoff[2], cutoff[3]
     for p in range(n):
         f[0, p] = fc[p]
         df[0, p] = dfc[p]
     # first the bare T_k in f and T_k'(x) in df, then the cutoff function in place
-    if size > 1:
+    if f.shape[0] > 1:
         for p in range(n):
             f[1, p] = x[p]
             df[1, p] = one
-    if size > 2:
+    if f.shape[0] > 2:
         for p in range(n):
             f[2, p] = two * x[p] * x[p] - one
             df[2, p] = four * x[p]
-    for k in range(3, size):
-        T, before, last_but_one = f[k], f[k - 1], f[k - 2]
+    for k in range(3, f.shape[0]):
         for p in range(n):
-            T[p] = two * x[p] * before[p] - last_but_one[p]
-        dT, d_before, d_last_but_one = df[k], df[k - 1], df[k - 2]
+            f[k, p] = two * x[p] * f[k - 1, p] - f[k - 2, p]
         for p in range(n):
-            dT[p] = two * (before[p] + x[p] * d_before[p]) - d_last_but_one[p]
-    for k in range(1, size):
-        T, dT = f[k], df[k]
+            df[k, p] = two * (f[k - 1, p] + x[p] * df[k - 1, p]) - df[k - 2, p]
+    for k in range(1, f.shape[0]):
         for p in range(n):
-            value = half * (T[p] + one)
-            dT[p] = value * dfc[p] + half * dT[p] * dx[p] * fc[p]
-            T[p] = value * fc[p]
+            value = half * (f[k, p] + one)
+            df[k, p] = value * dfc[p] + half * df[k, p] * dx[p] * fc[p]
+            f[k, p] = value * fc[p]
 
 
-def harmonic_norms(l_max: int) -> NDArray[np.float64]:
+def harmonic_norms(l_max: int) -> Floats:
     """Norms of the real harmonics, ``(l_max + 1, l_max + 1)``, index l, m."""
     norms = np.zeros((l_max + 1, l_max + 1))
     for degree in range(l_max + 1):
@@ -71,7 +81,7 @@ def harmonic_norms(l_max: int) -> NDArray[np.float64]:
 
 
 @kernel
-def _legendre_derivatives(z: float, l_max: int, D: Array) -> None:
+def _legendre_derivatives(z: float, l_max: int, D: Floats) -> None:
     """Fill ``D[l, m]`` with the m-th derivative of the Legendre polynomial P_l at z, for m up to l + 1."""
     D[:] = 0.0
     D[0, 0] = 1.0
@@ -86,7 +96,7 @@ def _legendre_derivatives(z: float, l_max: int, D: Array) -> None:
 
 
 @kernel
-def real_harmonics(x: float, y: float, z: float, r: float, norms: Array, work: Array, out: Array) -> None:
+def real_harmonics(x: float, y: float, z: float, r: float, norms: Floats, work: Floats, out: Floats) -> None:
     """Evaluate real harmonics of a unit vector and their gradients by r, in double precision.
 
     Parameters
