@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from neptuner.files.extxyz import read_frames
-from neptuner.files.nep_in import format_nep_in, read_nep_in, replace_values
+from neptuner.files.nep_in import read_nep_in
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
 FEW, MORE = 10, 50
@@ -40,12 +40,10 @@ train_nep("nep.in", "train.xyz", output_dir="output")
 def folder_of(arguments: argparse.Namespace, place: Path, steps: int, epochs: int = 0) -> Path:
     place.mkdir()
     shutil.copy(arguments.train, place / "train.xyz")
-    nep_in = replace_values(read_nep_in(arguments.nep_in), {"generation": steps, "output_interval": steps})
-    text = format_nep_in(nep_in)
-    if epochs:
-        foreign = ("generation", "output_interval", "population", "version")
-        text = "".join(f"{line}\n" for line in text.splitlines() if line.split()[0] not in foreign)
-        text += f"epoch {epochs}\n"
+    own = ("generation", "output_interval", *(("population", "version") if epochs else ()))
+    kept = [line for line in arguments.nep_in.read_text().splitlines() if line.split() and line.split()[0] not in own]
+    length = f"epoch {epochs}" if epochs else f"generation {steps}\noutput_interval {steps}"
+    text = "\n".join([*kept, length, ""])
     (place / "nep.in").write_text(text)
     return place
 

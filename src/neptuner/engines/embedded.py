@@ -105,7 +105,8 @@ def _train(folder: Path, options: TrainOptions, observer: Observer) -> dict[str,
     called = perf_counter()
     inputs = read_inputs(folder, options)
     _refuse_to_overwrite(folder, options)
-    steps = options.steps or default_steps(inputs.nep_in, snes=options.optimizer == SNES)
+    snes, timed = options.optimizer == SNES, options.time_limit is not None
+    steps = options.steps or default_steps(inputs.nep_in, snes=snes, timed=timed)
     said = [*_keyword_remarks(inputs, steps, options), *_data_remarks(inputs)]
     for sentence in said:
         observer.remark(sentence)

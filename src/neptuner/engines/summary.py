@@ -56,6 +56,7 @@ def summarise(
         "settings": as_settings(inputs.nep_in),
         "energy_offsets": {"common": offsets.common, "by_type": offsets.by_type.tolist()},
         "masked_shear_frames": inputs.masked,
+        "prepared": {"bytes": sets.train.prepared.nbytes, "stored": sets.train.prepared.stored},
         "remarks": remarks,
         "sha256": inputs.sha256,
         "score": (best.train if best.validation is None else best.validation).weighted(loop.loss),
