@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neptuner.engines.beginning import Beginning
 from neptuner.engines.inputs import Inputs
@@ -29,6 +30,8 @@ from neptuner.training.process import Process, Snapshot
 from neptuner.training.records import DataSets, Row
 from neptuner.training.schedule import Schedule
 from neptuner.training.snes import SnesSettings
+
+Floats = NDArray[np.float64]
 
 CHECKPOINT = "checkpoint.npz"
 """There while a training is unfinished."""
@@ -69,22 +72,29 @@ def train_member(member: Member, sets: DataSets, beginning: Beginning | None) ->
     settings = sets.train.prepared.settings
     offsets = Offsets(0.0, np.zeros(settings.n_types)) if beginning is None else beginning.offsets
     identity = _identity(member)
-    first_step, standing = 0, None
-    if options.resume and (folder / CHECKPOINT).exists():
-        found = load(folder / CHECKPOINT, settings)
-        check_identity(folder / CHECKPOINT, found.identity, identity)
-        process = _process(member, sets, beginning, None)
-        process.restore(found.process)
-        standing, first_step = found.standing, found.identity["first_step"]
-        best = None if standing.best is None else fold(standing.best[0], offsets)
-        go_on_with_outputs(folder, -1 if standing.last is None else first_step + standing.last.step, best)
+    resumed = options.resume and (folder / CHECKPOINT).exists()
+    restart = None if resumed else _restart(member, settings)
+    process = _process(member, sets, beginning, restart)
+    if resumed:
+        standing, first_step = _go_on(folder, process, offsets, settings, identity)
     else:
-        restart = _restart(member, settings)
-        first_step = 0 if restart is None else last_step(folder)
-        process = _process(member, sets, beginning, restart)
+        standing, first_step = None, 0 if restart is None else last_step(folder)
         start_outputs(folder, validation=sets.validation is not None, keep_rows=first_step > 0)
     files = _Files(member, offsets, process, identity | {"first_step": first_step})
     return run(process, sets, member.loop, files, standing, judge_start=options.start is not None), offsets
+
+
+def _go_on(
+    folder: Path, process: Process, offsets: Offsets, settings: Settings, identity: dict[str, Any]
+) -> tuple[Standing, int]:
+    """Bring process and folder back to the checkpoint; returns the standing and the step the rows count from."""
+    found = load(folder / CHECKPOINT, settings)
+    check_identity(folder / CHECKPOINT, found.identity, identity)
+    process.restore(found.process)
+    standing, first_step = found.standing, int(found.identity["first_step"])
+    best = None if standing.best is None else fold(standing.best[0], offsets)
+    go_on_with_outputs(folder, -1 if standing.last is None else first_step + standing.last.step, best)
+    return standing, first_step
 
 
 class _Files:
@@ -131,7 +141,7 @@ def _process(
     member: Member,
     sets: DataSets,
     beginning: Beginning | None,
-    restart: tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]] | None,
+    restart: tuple[Floats, Floats] | None,
 ) -> Process:
     nep_in, options, loop = member.inputs.nep_in, member.options, member.loop
     if beginning is None:
@@ -152,9 +162,7 @@ def _process(
     return Descent(beginning.model, sets.train, settings, beginning.frozen)
 
 
-def _restart(
-    member: Member, settings: Settings
-) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]] | None:
+def _restart(member: Member, settings: Settings) -> tuple[Floats, Floats] | None:
     """Read nep.restart for SNES where there is one, as GPUMD does."""
     path = member.folder / RESTART
     if member.options.optimizer != SNES or not path.exists():
