@@ -201,7 +201,18 @@ def test_time_limit_reaches_the_trainer(project) -> None:
     project.run(command=command)
     first = commands[0]
     assert first[1:4] == ["-m", "neptuner", "train"] and Path(first[4]).parent == project.out / "trials"
-    assert first[5:] == ["--steps", "100", "--seed", "1", "--threads", "1", "--json", "--time-limit", "60.0"]
+    assert first[5:] == [
+        "--steps",
+        "100",
+        "--seed",
+        "1",
+        "--threads",
+        "1",
+        "--resume",
+        "--json",
+        "--time-limit",
+        "60.0",
+    ]
 
 
 def test_one_failed_replicate_leaves_the_others(project) -> None:
