@@ -16,6 +16,8 @@ from neptuner.training.soap import Soap, SoapSettings
 
 SHAPE = random_model(neuron=(6,), l_max=(2, 0, 0, 0, 0, 0, 0)).settings
 
+STILL = SoapSettings(weight_decay=0.0)
+
 
 @pytest.mark.parametrize("version", [3, 4, 5])
 @pytest.mark.parametrize("neuron", [(5,), (4, 3)])
@@ -53,7 +55,7 @@ def askew_bowl(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_valley_askew_to_the_parameters_is_descended_faster_than_by_adam() -> None:
     hessian, target = askew_bowl(SHAPE)
-    soap = descend(Soap(SHAPE), hessian, target, 400)
+    soap = descend(Soap(SHAPE, STILL), hessian, target, 400)
     adam = descend(AdamW(len(target)), hessian, target, 400)
     assert soap < 0.4 * adam
     assert soap < 0.05 * np.linalg.norm(target)
@@ -61,7 +63,11 @@ def test_a_valley_askew_to_the_parameters_is_descended_faster_than_by_adam() -> 
 
 def test_steps_are_those_of_a_slow_transcription() -> None:
     """One matrix at a time, loops over rotated numbers, as the paper's algorithm 3 has it (with bias correction)."""
-    settings, rng, n = SoapSettings(refresh=3, eager=2), np.random.default_rng(0), parameter_count(SHAPE)
+    settings, rng, n = (
+        SoapSettings(refresh=3, eager=2, weight_decay=0.0),
+        np.random.default_rng(0),
+        parameter_count(SHAPE),
+    )
     soap, values, expected = Soap(SHAPE, settings), np.ones(n), np.ones(n)
     matrices = [matrix for block in parameter_blocks(SHAPE) for matrix in block]
     memory = [None] * len(matrices)
@@ -125,9 +131,15 @@ def test_parameters_without_gradient_stay() -> None:
     gradient = np.zeros(n)
     block = parameter_blocks(SHAPE)[0]
     gradient[block[0].ravel()] = np.random.default_rng(0).normal(size=block[0].size)
-    optimizer, values = Soap(SHAPE), np.ones(n)
+    optimizer, values = Soap(SHAPE, STILL), np.ones(n)
     for _ in range(15):
         values = optimizer.step(values, gradient, 0.1)
     moved = values != 1.0
     assert moved[block[0].ravel()].all()
     assert np.count_nonzero(moved) == block[0].size
+
+
+def test_weight_decay_is_a_share_of_the_rate() -> None:
+    n = parameter_count(SHAPE)
+    values = Soap(SHAPE, SoapSettings(weight_decay=0.1)).step(np.full(n, 2.0), np.zeros(n), 0.5)
+    np.testing.assert_allclose(values, 2.0 * (1 - 0.05))

@@ -30,7 +30,8 @@ class SoapSettings:
     beta2: float = 0.99
     """Of squared gradients and of the preconditioners."""
     epsilon: float = 1e-10
-    weight_decay: float = 0.0
+    weight_decay: float = 0.03
+    """In units of the learning rate: long trainings over-fit without, short ones do not notice it."""
     refresh: int = 10
     """Steps between two turns of the rotations, each one step of a power iteration."""
     eager: int = 20
