@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from neptuner.training.defaults import UNLIMITED
 from neptuner.training.records import Row
 
 
@@ -45,7 +44,7 @@ class TrainingProgress:
     def step(self, step: int, steps: int, progress: float) -> None:
         """Move the bar."""
         if self.live:
-            self.bar.update(self.task, completed=progress, step=str(step) if steps >= UNLIMITED else f"{step}/{steps}")
+            self.bar.update(self.task, completed=progress, step=f"{step}/{steps}")
 
     def row(self, row: Row) -> None:
         """Show a row of errors."""

@@ -11,11 +11,9 @@ from neptuner.files.nep_in import NepIn
 DEFAULT_STEPS = 6000
 """Optimiser steps where neither the user nor nep.in gives a number."""
 
-UNLIMITED = 10_000_000
-"""Steps of a training that only its time limits."""
-
 MOST_STEPS = 20_000
-"""A larger ``generation`` is taken for a count of SNES generations, not of gradient steps."""
+"""A larger ``generation`` is taken for a count of SNES generations, not of gradient steps; and no training that only its
+time limits takes more: from there on errors of frames that were not trained on grow."""
 
 ATOMS_PER_STEP = 800
 """The default mini-batch holds about this many atoms."""
@@ -38,13 +36,13 @@ def resolve(nep_in: NepIn, frames: Sequence[Frame]) -> NepIn:
 def default_steps(nep_in: NepIn, *, snes: bool = False, timed: bool = False) -> int:
     """Number of steps: with SNES ``generation``, else ``generation`` if given and not above ``MOST_STEPS``.
 
-    Without either, ``DEFAULT_STEPS``, or no end but that of the time where that is limited (``timed``).
+    Without either, ``DEFAULT_STEPS``, or at most ``MOST_STEPS`` where the time is limited (``timed``).
     """
     if snes:
         return max(1, nep_in.generation)
     if "generation" in nep_in.given and 0 < nep_in.generation <= MOST_STEPS:
         return nep_in.generation
-    return UNLIMITED if timed else DEFAULT_STEPS
+    return MOST_STEPS if timed else DEFAULT_STEPS
 
 
 def remarks(nep_in: NepIn, steps: int) -> list[str]:
@@ -52,8 +50,8 @@ def remarks(nep_in: NepIn, steps: int) -> list[str]:
     said = []
     if "generation" in nep_in.given and nep_in.generation != steps:
         said.append(
-            f"generation {nep_in.generation} counts SNES generations; the gradient trainer takes"
-            f" {'as many steps as the time allows' if steps == UNLIMITED else f'{steps} steps'} (--steps N to choose)"
+            f"generation {nep_in.generation} counts SNES generations; the gradient trainer takes at most {steps} steps"
+            " (--steps N to choose)"
         )
     said += [f"{keyword} has no meaning in gradient training and is ignored" for keyword in nep_in.ignored]
     return said
