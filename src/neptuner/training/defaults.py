@@ -12,8 +12,10 @@ DEFAULT_STEPS = 6000
 """Optimiser steps where neither the user nor nep.in gives a number."""
 
 MOST_STEPS = 20_000
-"""A larger ``generation`` is taken for a count of SNES generations, not of gradient steps; and no training that only its
-time limits takes more: from there on errors of frames that were not trained on grow."""
+"""A larger ``generation`` is taken for a count of SNES generations, not of gradient steps.
+
+No training that only its time limits takes more, either: later, errors of frames that were not trained on grow.
+"""
 
 ATOMS_PER_STEP = 800
 """The default mini-batch holds about this many atoms."""
