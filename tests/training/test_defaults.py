@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models import random_frame
 from neptuner.files.nep_in import parse_nep_in
-from neptuner.training.defaults import DEFAULT_STEPS, MOST_STEPS, default_batch, default_steps, remarks, resolve
+from neptuner.training.defaults import DEFAULT_STEPS, TIMED_STEPS, default_batch, default_steps, remarks, resolve
 
 
 def test_keywords_meant_for_snes_do_not_make_hours() -> None:
@@ -15,7 +15,7 @@ def test_keywords_meant_for_snes_do_not_make_hours() -> None:
     assert any(sentence.startswith("population") for sentence in said)
     assert default_steps(parse_nep_in("type 2 Mg O\ngeneration 700\n")) == 700
     assert default_steps(parse_nep_in("type 2 Mg O\ngeneration 700\n"), timed=True) == 700
-    assert default_steps(snes, timed=True) == MOST_STEPS
+    assert default_steps(snes, timed=True) == TIMED_STEPS
 
 
 def test_default_batch_holds_about_800_atoms() -> None:

@@ -11,11 +11,11 @@ from neptuner.files.nep_in import NepIn
 DEFAULT_STEPS = 6000
 """Optimiser steps where neither the user nor nep.in gives a number."""
 
-MOST_STEPS = 20_000
-"""A larger ``generation`` is taken for a count of SNES generations, not of gradient steps.
+TIMED_STEPS = 10_000
+"""Most steps of a training that only its time limits: later, errors of frames that were not trained on grow."""
 
-No training that only its time limits takes more, either: later, errors of frames that were not trained on grow.
-"""
+MOST_STEPS = 20_000
+"""A larger ``generation`` is taken for a count of SNES generations, not of gradient steps."""
 
 ATOMS_PER_STEP = 800
 """The default mini-batch holds about this many atoms."""
@@ -38,13 +38,13 @@ def resolve(nep_in: NepIn, frames: Sequence[Frame]) -> NepIn:
 def default_steps(nep_in: NepIn, *, snes: bool = False, timed: bool = False) -> int:
     """Number of steps: with SNES ``generation``, else ``generation`` if given and not above ``MOST_STEPS``.
 
-    Without either, ``DEFAULT_STEPS``, or at most ``MOST_STEPS`` where the time is limited (``timed``).
+    Without either, ``DEFAULT_STEPS``, or at most ``TIMED_STEPS`` where the time is limited (``timed``).
     """
     if snes:
         return max(1, nep_in.generation)
     if "generation" in nep_in.given and 0 < nep_in.generation <= MOST_STEPS:
         return nep_in.generation
-    return MOST_STEPS if timed else DEFAULT_STEPS
+    return TIMED_STEPS if timed else DEFAULT_STEPS
 
 
 def remarks(nep_in: NepIn, steps: int) -> list[str]:
