@@ -33,7 +33,6 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import argparse
 import hashlib
 import json
-import platform
 import shutil
 import subprocess
 import sys
@@ -41,15 +40,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
+from provenance import machine, versions
 
-import neptuner
 from neptuner.engines.potential import evaluate, make_evaluator, species_of
 from neptuner.engines.speed import FEMTOSECONDS, maxwell_velocities, replicated
 from neptuner.files.extxyz import read_frames
@@ -397,32 +394,6 @@ def table(name: str, result: dict) -> str:
     return "\n".join(lines)
 
 
-def machine() -> dict[str, object]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        processor = platform.processor()
-    return {
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "processor": processor,
-        "cpus": os.cpu_count(),
-        "load_average": os.getloadavg(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def versions() -> dict[str, str]:
-    found = {"neptuner": neptuner.__version__}
-    for package in ("numpy", "numba", "calorine", "nep-adapters"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -432,7 +403,12 @@ def main() -> None:
     parser.add_argument("--nep-cpu", type=Path, help="folder of NEP_CPU's nep.cpp")
     parser.add_argument("--out", type=Path, default=Path("engine_speed.json"))
     arguments = parser.parse_args()
-    report = {"machine": machine(), "versions": versions(), "threads": arguments.threads, "systems": {}}
+    report = {
+        "machine": machine(),
+        "versions": versions("numpy", "numba", "calorine", "nep-adapters"),
+        "threads": arguments.threads,
+        "systems": {},
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         program: Path | str

@@ -23,21 +23,18 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import argparse
 import json
-import platform
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from provenance import machine, versions
 
-import neptuner
 from neptuner.engines.potential import evaluate, make_evaluator
 from neptuner.engines.speed import replicated
 from neptuner.files.extxyz import read_frames
@@ -529,23 +526,6 @@ def stage_table(name: str, result: dict) -> str:
     return "\n".join(lines)
 
 
-def machine() -> dict[str, object]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        processor = platform.processor()
-    return {
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "processor": processor,
-        "cpus": os.cpu_count(),
-        "caches": cache_sizes(),
-        "load_average": os.getloadavg(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -559,8 +539,8 @@ def main() -> None:
     peaks = {threads: machine_peak(threads, arguments.repeats) for threads in sorted({1, *arguments.threads})}
     print(peak_table(peaks), end="\n\n", flush=True)
     report = {
-        "machine": machine(),
-        "versions": {"neptuner": neptuner.__version__, "numpy": version("numpy"), "numba": version("numba")},
+        "machine": machine() | {"caches": cache_sizes()},
+        "versions": versions("numpy", "numba"),
         "peak": peaks,
         "systems": {},
     }

@@ -30,20 +30,17 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import argparse
 import json
-import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
+from provenance import machine, versions
 
-import neptuner
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
 from neptuner.kernels.prediction import predict
@@ -156,32 +153,6 @@ def table(frames: list[Frame], rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> dict[str, object]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        processor = platform.processor()
-    return {
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "processor": processor,
-        "cpus": os.cpu_count(),
-        "load_average": os.getloadavg(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def versions() -> dict[str, str]:
-    found = {"neptuner": neptuner.__version__}
-    for package in ("numpy", "numba", "ase", "calorine"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -189,7 +160,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("predict_speed.json"))
     arguments = parser.parse_args()
-    report = {"machine": machine(), "versions": versions(), "threads": arguments.threads}
+    report = {
+        "machine": machine(),
+        "versions": versions("numpy", "numba", "ase", "calorine"),
+        "threads": arguments.threads,
+    }
     frames = sorted(read_frames(arguments.data / FRAMES), key=lambda frame: frame.n_atoms)
     model = to_nep4(Model.read(arguments.data / POTENTIAL))
     exact = np.asarray(predict(model, frames, dtype=np.float64).forces)

@@ -60,7 +60,7 @@ def measure(paths: list[Path], atoms: int, threads: int) -> Measured:
     data = make_dataset(frames, SETTINGS, threads=threads)
     prepare = perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    model = initial_model(data.prepared, np.random.default_rng(1), keep_neuron=False)
+    model = initial_model(data.prepared, np.random.default_rng(1))
     weights, (batch, labels) = weights_of(model, data.prepared.dtype), data.batch()
     times = []
     for _ in range(4):  # the first compiles

@@ -49,10 +49,10 @@ def taught_sets() -> DataSets:
     return DataSets(*(make_dataset(taught(n, seed), SHAPE) for n, seed in ((24, 0), (6, 100), (6, 200))))
 
 
-def descent(train: Dataset, settings: DescentSettings = BATCHES, *, keep_neuron: bool = False) -> Descent:
+def descent(train: Dataset, settings: DescentSettings = BATCHES) -> Descent:
     """A gradient training from a random model."""
     rng = np.random.default_rng(settings.seed)
-    return Descent(initial_model(train.prepared, rng, keep_neuron=keep_neuron), train, settings)
+    return Descent(initial_model(train.prepared, rng), train, settings)
 
 
 class Recorder:

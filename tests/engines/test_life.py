@@ -140,6 +140,9 @@ def test_a_committee_shares_the_data_and_keeps_the_best(folder: Path) -> None:
     assert summary["best_member"] == members.index(best) + 1
     assert {member["validation"]["frames"] for member in members} == {3}
     assert (folder / "force_test.out").exists()
+    (folder / "member-2" / "checkpoint.npz").write_bytes(b"half a training")
+    with pytest.raises(InputError, match=r"member-2/checkpoint.npz.*--resume"):
+        train(folder, steps=20, committee=3, seed=5)
     alone = training_folder(folder / "alone" if (folder / "alone").mkdir() is None else folder)
     train(alone, steps=20, seed=5)
     assert (alone / "nep.txt").read_text() == (folder / "member-1" / "nep.txt").read_text()

@@ -76,8 +76,9 @@ def test_a_frozen_neuron_stays_zero(sets) -> None:
     from neptuner.training.descent import Descent
     from neptuner.training.offsets import Offsets, neuron_of_offsets
 
-    start = descent(sets.train, keep_neuron=True).report().model
+    start = descent(sets.train).report().model
     frozen = neuron_of_offsets(SHAPE, Offsets(0.0, np.array([1.0, 2.0])))
+    start.values[frozen] = 0.0
     process = Descent(start, sets.train, BATCHES, frozen)
     parameters = run(process, sets, SHORT, Recorder()).model.parameters
     assert not parameters.hidden[-1].weight[:, -1].any()
@@ -109,7 +110,8 @@ def test_divergence_is_rolled_back_with_shorter_steps_and_told(sets, harm: str) 
             spoilt.append(True)
             if harm == "raised":
                 raise DivergenceError
-            process._set(process._model.values * (np.nan if harm == "not a number" else 50.0))
+            factor = np.nan if harm == "not a number" else 50.0
+            process._model = replace(process._model, values=process._model.values * factor)
             if harm == "far above":
                 process.steps_done = 39  # so that the row comes before training can mend it
         advance(progress)
@@ -138,6 +140,7 @@ def test_the_last_row_is_judged_again_after_a_divergence_at_the_very_end(sets) -
     trained = run(process, sets, LoopSettings(steps=10, output_interval=100), recorder)
     assert np.isfinite(trained.last.train.force)
     assert len(recorder.remarks) == 1
+    assert [row.step for row in recorder.rows] == [10]
 
 
 def test_regularisation_is_gpumds() -> None:

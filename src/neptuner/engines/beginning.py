@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from neptuner.engines.inputs import Inputs
 from neptuner.errors import InputError
 from neptuner.kernels.engine import descriptors
-from neptuner.potential.convert import to_nep4
 from neptuner.potential.grow import adapt, grow
 from neptuner.potential.model import Model
 from neptuner.training.continuation import unfold
@@ -53,18 +52,17 @@ def begin(inputs: Inputs, train: Dataset, seed: int, start: Path | None) -> Begi
     rng = np.random.default_rng(seed)
     if start is None:
         offsets = fit_offsets(inputs.train, train.prepared.settings)
-        keep = offsets.takes_neuron and train.prepared.settings.version == 4
-        model = initial_model(train.prepared, rng, keep_neuron=keep)
+        model = initial_model(train.prepared, rng)
     else:
         model, offsets = _grown(start, inputs, train, rng)
-    return Beginning(model, offsets, neuron_of_offsets(model.settings, offsets))
+    frozen = neuron_of_offsets(model.settings, offsets)
+    model.values[frozen] = 0.0
+    return Beginning(model, offsets, frozen)
 
 
 def _grown(start: Path, inputs: Inputs, train: Dataset, rng: np.random.Generator) -> tuple[Model, Offsets]:
     old, prepared = Model.read(start), train.prepared
     try:
-        if old.settings.version == 3 and prepared.settings.version == 4:
-            old = to_nep4(old)
         grown = grow(old, prepared.settings, rng)
     except InputError as error:
         raise InputError(error.message, path=start) from None

@@ -10,10 +10,8 @@ from neptuner.engines.outputs import MODEL_FILES, write_summary
 
 
 def member_folder(folder: Path, number: int) -> Path:
-    """Make the folder of a member, counted from 0: ``member-1`` and so on."""
-    place = folder / f"member-{number + 1}"
-    place.mkdir(exist_ok=True)
-    return place
+    """Name the folder of a member, counted from 0: ``member-1`` and so on."""
+    return folder / f"member-{number + 1}"
 
 
 def choose_best(folder: Path, members: list[dict[str, Any]]) -> dict[str, Any]:
@@ -27,7 +25,10 @@ def choose_best(folder: Path, members: list[dict[str, Any]]) -> dict[str, Any]:
         if source.exists():
             shutil.copyfile(source, folder / name)
     names = ("seed", "best_step", "score", "train", "validation", "test")
-    listed = [{"folder": f"member-{n + 1}", **{name: one[name] for name in names}} for n, one in enumerate(members)]
+    listed = [
+        {"folder": member_folder(folder, n).name, **{name: one[name] for name in names}}
+        for n, one in enumerate(members)
+    ]
     summary = members[best] | {"best_member": best + 1, "committee": listed}
     write_summary(folder, summary)
     return summary

@@ -24,7 +24,8 @@ from neptuner.potential.settings import Settings
 from neptuner.signals import StopWish, stop_wish
 from neptuner.training.dataset import Dataset, make_dataset
 from neptuner.training.defaults import default_steps, remarks, snes_remarks
-from neptuner.training.loop import LoopSettings, whole_set_errors
+from neptuner.training.judging import whole_set_errors
+from neptuner.training.loop import LoopSettings
 from neptuner.training.loss import LossWeights
 from neptuner.training.records import DataSets
 
@@ -104,20 +105,22 @@ def train(
 def _train(folder: Path, options: TrainOptions, observer: Observer) -> dict[str, Any]:
     called = perf_counter()
     inputs = read_inputs(folder, options)
-    _refuse_to_overwrite(folder, options)
+    folders = _folders(folder, options)
+    if not options.resume:
+        _refuse_to_overwrite(folders)
     snes, timed = options.optimizer == SNES, options.time_limit is not None
     steps = options.steps or default_steps(inputs.nep_in, snes=snes, timed=timed)
-    said = [*_keyword_remarks(inputs, steps, options), *_data_remarks(inputs)]
+    said = [*_keyword_remarks(inputs, steps, options), *_data_remarks(inputs, snes=snes)]
     for sentence in said:
         observer.remark(sentence)
     loop = _loop_settings(inputs, steps, options)
     sets = _prepare(inputs, loop.threads)
     with stop_wish() as wish:
         members: list[dict[str, Any]] = []
-        for number in range(options.committee):
+        for number, where in enumerate(folders):
             mine = replace(options, seed=options.seed + number)
             share = _share_of_time(loop, perf_counter() - called, number, options)
-            where = folder if options.committee == 1 else member_folder(folder, number)
+            where.mkdir(exist_ok=True)
             members.append(_train_one(where, inputs, sets, share, mine, observer, said, wish))
             if members[-1]["stopped"]:
                 return members[-1]
@@ -153,12 +156,20 @@ def _train_one(
     return summary
 
 
-def _refuse_to_overwrite(folder: Path, options: TrainOptions) -> None:
-    if not options.resume and (folder / CHECKPOINT).exists():
-        raise InputError(
-            "an unfinished training stands here; go on with it (--resume), or delete the file to begin anew",
-            path=folder / CHECKPOINT,
-        )
+def _folders(folder: Path, options: TrainOptions) -> list[Path]:
+    """Where each model is trained."""
+    if options.committee == 1:
+        return [folder]
+    return [member_folder(folder, number) for number in range(options.committee)]
+
+
+def _refuse_to_overwrite(folders: list[Path]) -> None:
+    for folder in folders:
+        if (folder / CHECKPOINT).exists():
+            raise InputError(
+                "an unfinished training stands here; go on with it (--resume), or delete the file to begin anew",
+                path=folder / CHECKPOINT,
+            )
 
 
 def _loop_settings(inputs: Inputs, steps: int, options: TrainOptions) -> LoopSettings:
@@ -186,7 +197,7 @@ def _keyword_remarks(inputs: Inputs, steps: int, options: TrainOptions) -> list[
     return snes_remarks(inputs.nep_in) if options.optimizer == SNES else remarks(inputs.nep_in, steps)
 
 
-def _data_remarks(inputs: Inputs) -> list[str]:
+def _data_remarks(inputs: Inputs, *, snes: bool) -> list[str]:
     said = []
     if inputs.masked:
         said.append(
@@ -194,7 +205,8 @@ def _data_remarks(inputs: Inputs) -> list[str]:
             " for missing (--keep-zero-shear to believe them)"
         )
     if not inputs.validation:
-        said.append("no frames are held out for validation; the model with the lowest training loss is kept")
+        kept = "the best individual of the last generation" if snes else "the model with the lowest training loss"
+        said.append(f"no frames are held out for validation; {kept} is kept")
     absent = [one for one in inputs.nep_in.type if not any(one in frame.species for frame in inputs.train)]
     if absent:
         said.append(f"no training frame has {' or '.join(absent)}: what the model says of them is arbitrary")

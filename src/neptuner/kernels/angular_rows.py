@@ -6,13 +6,13 @@ padded to a multiple of sixteen with pairs at the cutoff, which give nothing.
 
 from __future__ import annotations
 
-from math import factorial, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.compile import kernel
+from neptuner.kernels.pair_functions import harmonic_norms
 from neptuner.kernels.rows import (
     DFC,
     DX,
@@ -79,11 +79,7 @@ class Harmonics(NamedTuple):
 def harmonics_of(l_max: int, dtype: type[np.floating]) -> Harmonics:
     """Tabulate the recursion of orthonormal real harmonics up to ``l_max``."""
     size = l_max + 1
-    norm = np.zeros((size + 1, size + 1))
-    for degree in range(size):
-        for m in range(degree + 1):
-            both = 2.0 if m else 1.0
-            norm[degree, m] = sqrt(both * (2 * degree + 1) / (4 * pi) * factorial(degree - m) / factorial(degree + m))
+    norm = np.pad(harmonic_norms(l_max), (0, 1))
     tables = [np.zeros((size, size)) for _ in range(4)]
     diagonal, up, down, slope = tables
     for degree in range(size):

@@ -129,10 +129,7 @@ def make_batch(prepared: Prepared, frames: Sequence[int] | Integers | None = Non
     """Lay out some frames (all of them by default) for the sweeps."""
     geometry = prepared.geometry
     chosen = np.arange(geometry.n_frames) if frames is None else np.asarray(frames, dtype=np.int64)
-    counts = np.diff(geometry.frame_start)[chosen]
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    offsets = np.repeat(geometry.frame_start[chosen] - start[:-1], counts)
-    atoms = np.arange(start[-1]) + offsets
+    start, atoms = geometry.atoms_of(chosen)
     neighbors = geometry.angular.start[atoms, -1] - geometry.angular.start[atoms, 0]
     # eight atoms with as many neighbours need fewest slots
     order = np.lexsort((neighbors, geometry.types[atoms]))
@@ -140,7 +137,7 @@ def make_batch(prepared: Prepared, frames: Sequence[int] | Integers | None = Non
     bounds = np.linspace(0, len(blocks), min(CHUNKS, len(blocks)) + 1).astype(int)
     chunks = tuple(blocks[low:high] for low, high in pairwise(bounds))
     scratch_needed = scratch_size(geometry.angular, blocks, atoms[order], prepared.terms.rows)
-    return Batch(chosen, start, atoms[order], -offsets[order], chunks, scratch_needed)
+    return Batch(chosen, start, atoms[order], order - atoms[order], chunks, scratch_needed)
 
 
 def _blocks(sorted_types: NDArray[np.int32], n_types: int) -> Integers:

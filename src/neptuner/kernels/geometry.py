@@ -64,6 +64,17 @@ class Geometry(NamedTuple):
         """Number of frames."""
         return len(self.frame_start) - 1
 
+    def atoms_of(self, frames: Integers) -> tuple[Integers, Integers]:
+        """Put the atoms of some frames one after the other.
+
+        Returns
+        -------
+        First row of each frame and the number of rows, ``(n_frames + 1,)``, and the atom in each row, ``(n_rows,)``.
+        """
+        counts = np.diff(self.frame_start)[frames]
+        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return start, np.arange(start[-1]) + np.repeat(self.frame_start[frames] - start[:-1], counts)
+
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.engine import Prepared
-from neptuner.kernels.invariants import invariant_terms
 from neptuner.kernels.pair_functions import harmonic_norms
 from neptuner.kernels.population_block import Group, Shape
 from neptuner.kernels.population_sweep import Individuals, Sums, Targets, population_sweep
 from neptuner.kernels.threads import run_all
-from neptuner.potential.parameters import unpack
+from neptuner.potential.parameters import by_centre, unpack
 from neptuner.potential.settings import Settings
 
 Array = NDArray[np.floating]
@@ -66,18 +65,16 @@ def make_population_batch(prepared: Prepared, frames: Sequence[int] | Integers |
     """Cut some frames (all of them by default) into groups."""
     geometry = prepared.geometry
     chosen = np.arange(geometry.n_frames) if frames is None else np.asarray(frames, dtype=np.int64)
-    counts = np.diff(geometry.frame_start)[chosen]
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    start, _ = geometry.atoms_of(chosen)
     bounds = _group_bounds(start)
     groups = tuple(_group(prepared, chosen[low:high], low, int(start[low])) for low, high in pairwise(bounds))
-    return PopulationBatch(chosen, start, groups, _shape(prepared.settings, prepared.dtype))
+    return PopulationBatch(chosen, start, groups, _shape(prepared))
 
 
-def _shape(settings: Settings, dtype: type[np.floating]) -> Shape:
-    monomials, factors, five_body = invariant_terms(settings, dtype)
-    inverse_cutoff = (1.0 / settings.pair_cutoffs).astype(dtype)
-    l_max = settings.l_three_body
-    return Shape(settings.basis, inverse_cutoff, harmonic_norms(l_max), l_max, monomials, factors, five_body)
+def _shape(prepared: Prepared) -> Shape:
+    terms = prepared.terms
+    invariants = terms.l_max, terms.monomials, terms.factors, terms.five_body
+    return Shape(prepared.settings.basis, terms.inverse_cutoff, harmonic_norms(terms.l_max), *invariants)
 
 
 def _group_bounds(start: Integers) -> list[int]:
@@ -91,14 +88,11 @@ def _group_bounds(start: Integers) -> list[int]:
 
 def _group(prepared: Prepared, frames: Integers, first_frame: int, first_row: int) -> Group:
     geometry = prepared.geometry
-    counts = np.diff(geometry.frame_start)[frames]
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    shift = np.repeat(start[:-1] - geometry.frame_start[frames], counts)
-    atoms = np.arange(start[-1]) - shift
-    frame = np.repeat(np.arange(len(frames)), counts)
+    start, atoms = geometry.atoms_of(frames)
+    frame = np.repeat(np.arange(len(frames)), np.diff(start))
     order = np.argsort(geometry.types[atoms], kind="stable")
     blocks = _blocks(geometry.types[atoms[order]], prepared.settings.n_types)
-    return Group(first_frame, first_row, start, blocks, atoms[order], (atoms + shift)[order], frame[order])
+    return Group(first_frame, first_row, start, blocks, atoms[order], order, frame[order])
 
 
 def _blocks(sorted_types: NDArray[np.int32], n_types: int) -> Integers:
@@ -126,8 +120,8 @@ def individuals(settings: Settings, values: Array, q_scaler: Floats, dtype: type
     if place.type_bias is not None:
         bias += values[:, place.type_bias.astype(np.int64)]
     return Individuals(
-        taken(_by_centre(place.c_radial)),
-        taken(_by_centre(place.c_angular)),
+        taken(by_centre(place.c_radial)),
+        taken(by_centre(place.c_angular)),
         np.ascontiguousarray(values[:, first.weight.astype(np.int64)] * q_scaler, dtype),
         taken(first.bias),
         taken(W1),
@@ -135,11 +129,6 @@ def individuals(settings: Settings, values: Array, q_scaler: Floats, dtype: type
         taken(place.output),
         bias,
     )
-
-
-def _by_centre(c: Array) -> Array:
-    n, k, centres, neighbours = c.shape
-    return c.transpose(2, 0, 3, 1).reshape(centres, n, neighbours * k)
 
 
 def evaluate_population(

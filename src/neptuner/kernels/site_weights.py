@@ -12,6 +12,7 @@ from neptuner.kernels.angular_rows import L_MOST, MOST_BASIS, MOST_FUNCTIONS, Ha
 from neptuner.kernels.invariants import invariant_terms
 from neptuner.kernels.weights import Weights, weights_of
 from neptuner.potential.model import Model
+from neptuner.potential.parameters import by_centre
 from neptuner.potential.settings import Settings
 from neptuner.potential.zbl import zbl_table
 
@@ -66,8 +67,8 @@ def site_weights(model: Model, dtype: type[np.floating], *, direct: bool | None 
     table = np.zeros((0, 0, 12)) if settings.zbl is None else zbl_table(settings.zbl, settings.elements)
     return SiteWeights(
         weights_of(model, dtype),
-        _by_centre(radial, dtype),
-        _by_centre(angular, dtype),
+        np.ascontiguousarray(by_centre(radial), dtype),
+        np.ascontiguousarray(by_centre(angular), dtype),
         np.ascontiguousarray(series, dtype),
         np.ascontiguousarray(slopes, dtype),
         (1.0 / settings.pair_cutoffs).astype(dtype),
@@ -100,8 +101,3 @@ def is_direct(settings: Settings) -> bool:
     basis_size + 1; densities must be contracted over all species, direct functions summed over k for every pair.
     """
     return settings.functions[1] <= settings.basis[1] * settings.n_types
-
-
-def _by_centre(c: Array, dtype: type[np.floating]) -> Array:
-    n, k, centres, neighbours = c.shape
-    return np.ascontiguousarray(c.transpose(2, 0, 3, 1).reshape(centres, n, neighbours * k), dtype)

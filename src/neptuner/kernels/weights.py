@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.potential.model import Model
-from neptuner.potential.parameters import parameter_count, unpack
+from neptuner.potential.parameters import by_centre, parameter_count, unpack
 from neptuner.potential.settings import Settings
 
 Array = NDArray[np.floating]
@@ -48,8 +48,8 @@ def weights_of(nep: Model, dtype: type[np.floating]) -> Weights:
     dense = (first.weight, first.bias, second_weight, second_bias, parameters.output)
     W0, b0, W1, b1, w = (np.ascontiguousarray(array, dtype) for array in dense)
     return Weights(
-        _by_centre(parameters.c_radial, dtype),
-        _by_centre(parameters.c_angular, dtype),
+        np.ascontiguousarray(by_centre(parameters.c_radial), dtype),
+        np.ascontiguousarray(by_centre(parameters.c_angular), dtype),
         W0,
         b0,
         W1,
@@ -58,11 +58,6 @@ def weights_of(nep: Model, dtype: type[np.floating]) -> Weights:
         bias,
         np.ascontiguousarray(nep.q_scaler, dtype),
     )
-
-
-def _by_centre(c: Array, dtype: type[np.floating]) -> Array:
-    n, k, centres, neighbours = c.shape
-    return np.ascontiguousarray(c.transpose(2, 0, 3, 1).reshape(centres, n, neighbours * k), dtype)
 
 
 def zero_gradients(weights: Weights, count: int) -> Weights:

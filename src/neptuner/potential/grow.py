@@ -23,6 +23,7 @@ from neptuner.files.elements import ATOMIC_NUMBERS
 from neptuner.files.l_max import written_l_max
 from neptuner.potential.model import Model
 from neptuner.potential.parameters import Array, Parameters, parameter_count, unpack
+from neptuner.potential.scaling import descriptor_scales
 from neptuner.potential.settings import Settings
 from neptuner.potential.spreads import BIAS_SPREAD, GAIN
 
@@ -100,9 +101,7 @@ def adapt(grown: Model, old: Settings, q: Array, types: NDArray[np.integer]) -> 
         Species index of these atoms in the grown model, ``(n_atoms,)``.
     """
     settings, new = grown.settings, new_descriptors(old, grown.settings)
-    span, size = np.ptp(q, axis=0), np.abs(q).max(axis=0)
-    scales = 1.0 / np.where(span > 1e-6 * (size + 1e-12), span, 1.0)
-    q_scaler = np.where(new, scales, grown.q_scaler)
+    q_scaler = np.where(new, descriptor_scales(q), grown.q_scaler)
     values = grown.values.copy()
     first = unpack(settings, values).hidden[0]
     for network in range(settings.n_networks):

@@ -96,6 +96,12 @@ def unpack(settings: Settings, values: Array) -> Parameters:
     )
 
 
+def by_centre(c: Array) -> Array:
+    """Make matrices of coefficients ``(n, k, centre, neighbour)``, one a centre: ``(centre, n, neighbour * k)``."""
+    n, k, centres, neighbours = c.shape
+    return c.transpose(2, 0, 3, 1).reshape(centres, n, neighbours * k)
+
+
 def _hidden_layers(settings: Settings, networks: Array) -> tuple[tuple[Layer, ...], int]:
     layers, used, inputs = [], 0, settings.dim
     for neurons in settings.neuron:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neptuner.potential.parameters import parameter_count, unpack
+from neptuner.potential.parameters import by_centre, parameter_count, unpack
 from neptuner.potential.settings import Settings
 
 Places = NDArray[np.int64]
@@ -20,11 +20,6 @@ def parameter_blocks(settings: Settings) -> list[Places]:
     parameters = unpack(settings, np.arange(parameter_count(settings), dtype=float))
     hidden = [np.concatenate([layer.weight, layer.bias[:, :, None]], axis=2) for layer in parameters.hidden]
     type_bias = [] if parameters.type_bias is None else [parameters.type_bias[:, None, None]]
-    coefficients = [_by_centre(c) for c in (parameters.c_radial, parameters.c_angular)]
+    coefficients = [by_centre(c) for c in (parameters.c_radial, parameters.c_angular)]
     blocks = [*hidden, parameters.output[:, None, :], *type_bias, parameters.bias[:, None, None], *coefficients]
     return [np.ascontiguousarray(block, dtype=np.int64) for block in blocks]
-
-
-def _by_centre(c: NDArray[np.generic]) -> NDArray[np.generic]:
-    n, k, centres, neighbours = c.shape
-    return c.transpose(2, 0, 3, 1).reshape(centres, n, neighbours * k)

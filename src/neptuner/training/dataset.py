@@ -55,9 +55,8 @@ class Dataset:
         batch = make_batch(self.prepared, frames)
         if frames is None:
             return batch, self.labels
-        labels, start = self.labels, self.prepared.geometry.frame_start
-        atoms = np.concatenate([np.arange(start[s], start[s + 1]) for s in batch.frames])
-        chosen = batch.frames
+        labels, chosen = self.labels, batch.frames
+        _, atoms = self.prepared.geometry.atoms_of(chosen)
         return batch, Labels(
             labels.energy[chosen],
             labels.forces[atoms],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from neptuner.kernels.engine import evaluate, gradient
 from neptuner.kernels.weights import weights_of
 from neptuner.potential.model import Model
 from neptuner.training.dataset import Dataset
-from neptuner.training.loss import LossWeights, errors, loss_gradient
+from neptuner.training.judging import fit_bias
+from neptuner.training.loss import LossWeights, loss_gradient
 from neptuner.training.optimizers import OPTIMIZERS
 from neptuner.training.process import DivergenceError, Snapshot
 from neptuner.training.records import Report
@@ -77,21 +78,15 @@ class Descent:
         slope = self._clipped(self._gradient(self._mini_batch()))
         rate = learning_rate(self.settings.schedule, progress) * self._rate_factor
         values = self._optimizer.step(self._model.values, slope, rate)
-        self._set(np.where(self._frozen, self._model.values, values))
+        self._model = replace(self._model, values=np.where(self._frozen, self._model.values, values))
         self.steps_done += 1
 
     def report(self) -> Report:
         """Set the common bias to the best one for the training energies, and take the errors of all frames with it."""
-        settings, model, data = self.settings, self._model, self._train
+        settings, data = self.settings, self._train
         batch, labels = data.batch()
-        outputs = evaluate(data.prepared, weights_of(model, data.prepared.dtype), batch, settings.threads)
-        atoms = batch.atoms_per_frame
         weight = labels.weight**2 * labels.energy_weight
-        shift = float(np.sum(weight * (outputs.energy - labels.energy) / atoms) / max(weight.sum(), 1e-300))
-        self._set(model.values.copy())
-        self._model.parameters.bias[0] += shift
-        outputs.energy[:] -= shift * atoms
-        train = errors(outputs, labels, batch)
+        self._model, train = fit_bias(self._model, data.prepared, batch, labels, weight, settings.threads)
         l1, l2 = regularisation(self._model.values, settings.lambda_1, settings.lambda_2)
         return Report(self._model, train.weighted(settings.loss) + l1 + l2, l1, l2, train)
 
@@ -112,12 +107,9 @@ class Descent:
         self.steps_done = int(snapshot["steps"])
         self._usual_length, self._rate_factor = float(snapshot["usual_length"]), float(snapshot["rate_factor"])
         values, q_scaler = (np.array(snapshot[name], dtype=float) for name in ("values", "q_scaler"))
-        self._model = Model(self._model.settings, values, q_scaler, self._model.max_neighbors)
+        self._model = replace(self._model, values=values, q_scaler=q_scaler)
         start = "optimizer."
         self._optimizer.restore({key[len(start) :]: snapshot[key] for key in snapshot if key.startswith(start)})
-
-    def _set(self, values: Floats) -> None:
-        self._model = Model(self._model.settings, values, self._model.q_scaler, self._model.max_neighbors)
 
     def _mini_batch(self) -> NDArray[np.int64]:
         """Frames of the next step: each epoch in a new order, in batches of nearly equal size."""

@@ -13,8 +13,10 @@ from neptuner.kernels.population import PopulationBatch, evaluate_population, in
 from neptuner.kernels.weights import weights_of
 from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count
+from neptuner.potential.scaling import descriptor_scales
 from neptuner.training.dataset import Dataset, Labels
-from neptuner.training.loss import LossWeights, errors
+from neptuner.training.judging import fit_bias
+from neptuner.training.loss import LossWeights
 from neptuner.training.process import DivergenceError, Snapshot
 from neptuner.training.records import Report
 from neptuner.training.snes import (
@@ -29,7 +31,7 @@ from neptuner.training.snes import (
     update,
 )
 from neptuner.training.snes_batches import fixed_batches
-from neptuner.training.snes_loss import energy_shift, ranking_loss, species_in_frames
+from neptuner.training.snes_loss import ranking_loss, species_in_frames
 
 Floats = NDArray[np.float64]
 
@@ -155,16 +157,12 @@ class Evolution:
         """
         if self._elite is None:
             raise ValueError("there was no generation yet")
-        batch, elite, geometry = self._batch(self.steps_done - 1), self._elite, self._train.prepared.geometry
-        neighbors = geometry.radial.most_neighbors, geometry.angular.most_neighbors
-        model = Model(self._shape, elite.z.copy(), self._q_scaler, neighbors)
-        prepared = self._train.prepared
-        outputs = evaluate(prepared, weights_of(model, prepared.dtype), batch.layout, self._threads)
-        atoms = batch.layout.atoms_per_frame
-        shift = float(energy_shift((outputs.energy - batch.labels.energy) / atoms, batch.labels.energy_weight))
-        model.parameters.bias[0] += shift
-        outputs.energy[:] -= shift * atoms
-        return Report(model, elite.total, elite.l1, elite.l2, errors(outputs, batch.labels, batch.layout))
+        batch, elite, prepared = self._batch(self.steps_done - 1), self._elite, self._train.prepared
+        neighbors = prepared.geometry.radial.most_neighbors, prepared.geometry.angular.most_neighbors
+        model = Model(self._shape, elite.z, self._q_scaler, neighbors)
+        labels = batch.labels
+        model, train = fit_bias(model, prepared, batch.layout, labels, labels.energy_weight, self._threads)
+        return Report(model, elite.total, elite.l1, elite.l2, train)
 
     def snapshot(self) -> Snapshot:
         """Everything that another ``Evolution`` of the same arguments needs to go on from here."""
@@ -198,21 +196,16 @@ class Evolution:
 
 
 def descriptor_scale(train: Dataset, value: float) -> Floats:
-    """One over the range of each descriptor over all atoms where every parameter is ``value``, ``(dim,)``.
-
-    A descriptor that is the same for all atoms but for rounding keeps the scale 1.
-    """
+    """``q_scaler`` of the potential whose every parameter is ``value``, ``(dim,)``, as GPUMD takes it."""
     shape = train.prepared.settings
     model = Model(shape, np.full(parameter_count(shape), value), np.ones(shape.dim))
-    q = descriptors(train.prepared, model).astype(np.float64)
-    span = np.ptp(q, axis=0)
-    return 1.0 / np.where(span > 1e-6 * (np.abs(q).max(axis=0) + 1e-12), span, 1.0)
+    return descriptor_scales(descriptors(train.prepared, model))
 
 
 def _lay_out(train: Dataset, frames: NDArray[np.int64]) -> _Batch:
     layout, labels = train.batch(frames)
     groups = make_population_batch(train.prepared, frames)
-    counts, first = layout.atoms_per_frame, train.prepared.geometry.frame_start[frames]
-    atoms = np.arange(layout.start[-1]) + np.repeat(first - layout.start[:-1], counts)
-    present = species_in_frames(train.prepared.geometry.types[atoms], layout.start, train.prepared.settings.n_types)
+    geometry = train.prepared.geometry
+    _, atoms = geometry.atoms_of(frames)
+    present = species_in_frames(geometry.types[atoms], layout.start, train.prepared.settings.n_types)
     return _Batch(layout, labels, groups, present)

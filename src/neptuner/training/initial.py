@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from neptuner.kernels.engine import Prepared, descriptors
 from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count, unpack
+from neptuner.potential.scaling import descriptor_scales
 from neptuner.potential.spreads import BIAS_SPREAD, GAIN
 
 Floats = NDArray[np.float64]
@@ -16,7 +17,7 @@ OUTPUT = 0.5
 """Spread of output weights, in the units of ``GAIN``, in eV."""
 
 
-def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: bool) -> Model:
+def initial_model(prepared: Prepared, rng: np.random.Generator) -> Model:
     """Draw a starting model.
 
     Coefficients c are normal, with one over the root of the number of basis functions as spread; ``q_scaler`` is the
@@ -29,8 +30,6 @@ def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: 
         Training frames.
     rng
         Source of every random number.
-    keep_neuron
-        Leave the last neuron of the last hidden layer at zero, where gradients cannot move it (see ``offsets``).
     """
     settings = prepared.settings
     values = np.zeros(parameter_count(settings))
@@ -39,8 +38,7 @@ def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: 
         c[:] = rng.normal(size=c.shape) / np.sqrt(c.shape[1])
     nep = Model(settings, values, np.ones(settings.dim))
     q = descriptors(prepared, nep).astype(np.float64)
-    span = np.ptp(q, axis=0)
-    q_scaler = 1.0 / np.where(span > 1e-6 * (np.abs(q).max(axis=0) + 1e-12), span, 1.0)
+    q_scaler = descriptor_scales(q)
     x = q * q_scaler
     inputs = settings.dim
     for layer in parameters.hidden:
@@ -53,10 +51,6 @@ def initial_model(prepared: Prepared, rng: np.random.Generator, *, keep_neuron: 
             parameters.hidden[0].bias[network] = parameters.hidden[0].weight[network] @ centre
     parameters.hidden[0].bias[:] += rng.normal(size=parameters.hidden[0].bias.shape) * BIAS_SPREAD
     parameters.output[:] = rng.normal(size=parameters.output.shape) * OUTPUT / np.sqrt(inputs)
-    if keep_neuron:
-        parameters.hidden[-1].weight[:, -1, :] = 0.0
-        parameters.hidden[-1].bias[:, -1] = 0.0
-        parameters.output[:, -1] = 0.0
     return Model(settings, values, q_scaler, _max_neighbors(prepared))
 
 

@@ -9,11 +9,9 @@ from typing import Literal, Protocol
 import numpy as np
 
 from neptuner.errors import NeptunerError
-from neptuner.kernels.engine import evaluate
-from neptuner.kernels.weights import weights_of
 from neptuner.potential.model import Model
-from neptuner.training.dataset import Dataset
-from neptuner.training.loss import Errors, LossWeights, errors
+from neptuner.training.judging import whole_set_errors
+from neptuner.training.loss import Errors, LossWeights
 from neptuner.training.process import DivergenceError, Process, Snapshot
 from neptuner.training.records import DataSets, Row
 
@@ -129,7 +127,8 @@ def run(
     loop = _Loop(process, sets, settings, listener, standing or Standing())
     if standing is None and judge_start:
         loop.take_row()
-    loop.stand_here()
+    if not loop.standing.good:
+        loop.stand_here()
     ended = loop.ended()
     while ended is None:
         loop.step()
@@ -158,15 +157,15 @@ class _Loop:
             return "steps"
         if self.progress() >= 1.0:
             return "time limit"
-        best = self.standing.best
-        if self.settings.patience and best and self.process.steps_done - best[1].step >= self.settings.patience:
+        best, last = self.standing.best, self.standing.last
+        if self.settings.patience and best and last and last.step - best[1].step >= self.settings.patience:
             return "early stopping"
         return "signal" if self.listener.should_stop() else None
 
     def step(self) -> None:
         try:
             self.process.advance(self.progress())
-            if self.process.steps_done % self.settings.output_interval == 0:
+            if self.process.steps_done % self.settings.output_interval == 0 or self.progress() >= 1.0:
                 self.take_row()
                 self.stand_here()
         except DivergenceError:
@@ -196,9 +195,8 @@ class _Loop:
 
     def stand_here(self) -> None:
         """Remember the present state as a good one."""
-        if not self.standing.good or self.process.steps_done % self.settings.output_interval == 0:
-            self.standing.good = self.process.snapshot()
-            self.standing.rollbacks = 0
+        self.standing.good = self.process.snapshot()
+        self.standing.rollbacks = 0
 
     def save(self) -> None:
         self.standing.seconds = perf_counter() - self._begin
@@ -208,12 +206,8 @@ class _Loop:
     def conclude(self, ended: Ending) -> Trained:
         if ended == "signal":
             self.save()
-        if self.standing.last is None or (ended != "signal" and self.standing.last.step != self.process.steps_done):
-            try:
-                self.take_row()
-            except DivergenceError:
-                self._roll_back()
-                self.take_row()
+        if self.standing.last is None:
+            self.take_row()
         best, last = self.standing.best, self.standing.last
         assert best is not None
         assert last is not None
@@ -246,9 +240,3 @@ class _Loop:
         self.listener.remark(
             f"the training diverged at step {step}: back to step {self.process.steps_done} with shorter steps"
         )
-
-
-def whole_set_errors(model: Model, data: Dataset, threads: int) -> Errors:
-    """Errors of a model, without energy offsets, over all frames of a set."""
-    batch, labels = data.batch()
-    return errors(evaluate(data.prepared, weights_of(model, data.prepared.dtype), batch, threads), labels, batch)
