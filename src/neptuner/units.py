@@ -12,3 +12,9 @@ COULOMB = 14.399645
 
 EV_PER_CUBIC_ANGSTROM_IN_GPA = 160.2177
 """One eV per cubic angstrom in gigapascal."""
+
+FEMTOSECONDS_PER_UNIT = 10.18051
+"""Angstrom sqrt(u/eV), the unit of time that goes with angstrom, eV and u, in femtoseconds."""
+
+KAPPA_UNIT = 1.573769e5
+"""One eV per (unit of time, angstrom, K) in W/(m K)."""

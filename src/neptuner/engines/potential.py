@@ -163,14 +163,32 @@ def species_of(frame: Frame, elements: Sequence[str]) -> NDArray[np.int32]:
     InputError
         If ``elements`` lacks one.
     """
-    symbols, places = np.unique(frame.species, return_inverse=True)
+    return species_index(frame.species, elements, frame.path, frame=frame.number, line=frame.line)
+
+
+def species_index(
+    species: NDArray[np.str_],
+    elements: Sequence[str],
+    path: str | None = None,
+    *,
+    frame: int | None = None,
+    line: int | None = None,
+) -> NDArray[np.int32]:
+    """Species as an index into ``elements``; the place is for the error.
+
+    Raises
+    ------
+    InputError
+        If ``elements`` lacks one.
+    """
+    symbols, places = np.unique(species, return_inverse=True)
     unknown = [str(symbol) for symbol in symbols if symbol not in elements]
     if unknown:
         raise InputError(
             f"the structure has {' '.join(unknown)}, which the potential lacks ({' '.join(elements)})",
-            path=frame.path,
-            frame=frame.number,
-            line=frame.line,
+            path=path,
+            frame=frame,
+            line=line,
         )
     index = np.array([elements.index(symbol) for symbol in symbols], dtype=np.int32)
     return index[places]

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.errors import InputError
+from neptuner.files.atom_lines import read_count, read_numbers, read_species, split_words
 from neptuner.files.atomic import write_text
 from neptuner.files.comment_line import (
-    Column,
     Place,
     read_cell,
     read_columns,
@@ -22,11 +22,9 @@ from neptuner.files.comment_line import (
     read_number,
     read_pbc,
     read_weights,
-    real,
     split_comment,
     volume,
 )
-from neptuner.files.elements import ATOMIC_NUMBERS, ELEMENTS
 from neptuner.files.frames import Frame, allows_shear
 from neptuner.files.text import open_text
 
@@ -36,9 +34,7 @@ LARGEST_DISAGREEMENT = 1e-3
 # GPUMD keeps the later of each off-diagonal pair of the nine row-major values: yx, zy and zx.
 _SIX_OF_NINE = [0, 4, 8, 3, 7, 6]
 _NINE_OF_SIX = [0, 3, 5, 3, 1, 4, 5, 4, 2]
-_MARK = "\0"
 _PLAIN = re.compile(r"[^\s\"'=]+")
-_SYMBOLS = np.array(["", *ELEMENTS])
 
 
 def read_frames(path: str | Path) -> list[Frame]:
@@ -77,7 +73,7 @@ def _frames(file: TextIO, path: str) -> Iterator[Frame]:
         if head.isspace():
             _refuse_hidden_frames(file, place)
             return
-        n_atoms = _read_count(head, place)
+        n_atoms = read_count(head, place)
         block = list(islice(file, n_atoms + 1))
         yield _read_frame(n_atoms, block, place)
         line, number = line + 1 + n_atoms + 1, number + 1
@@ -88,32 +84,24 @@ def _refuse_hidden_frames(file: TextIO, place: Place) -> None:
         raise place.error("is a blank line, where GPUMD silently stops reading; delete the line", place.line)
 
 
-def _read_count(head: str, place: Place) -> int:
-    token = head.strip()
-    if token.isascii() and token.isdecimal() and len(token) < 10 and int(token) > 0:
-        return int(token)
-    hint = "; does the frame before have more atom lines than its count says?" if place.frame > 1 else ""
-    raise place.error(f"found `{_shorten(head)}`, expected the number of atoms and nothing else{hint}", place.line)
-
-
 def _read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
     if not block:
         raise place.error(f"the file ends where the comment line of a frame of {n_atoms} atoms is expected")
     used, info = split_comment(block[0], place)
     cell = read_cell(used, place)
     columns, width = read_columns(used, place)
-    tokens = _tokens(block, n_atoms, width, place)
+    tokens = split_words(block, n_atoms, width, place)
     read = [columns[name] for name in ("pos", "forces") if name in columns]
-    vectors = _read_vectors(tokens, width, read, place)
+    vectors = read_numbers(tokens, width, read, place)
     weight, energy_weight = read_weights(used, place)
     return Frame(
-        species=_read_species(tokens[columns["species"].first :: width], place),
+        species=read_species(tokens[columns["species"].first :: width], place),
         positions=vectors[0],
         cell=cell,
         pbc=read_pbc(used, place),
         energy=read_number(used, "energy", place),
         forces=vectors[1] if "forces" in columns else None,
-        virial=_read_virial(used, cell, n_atoms, place),
+        virial=_read_virial(used, cell, n_atoms, place, is_trajectory="Time" in info),
         weight=weight,
         energy_weight=energy_weight,
         info=info,
@@ -123,83 +111,16 @@ def _read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
     )
 
 
-def _tokens(block: Sequence[str], n_atoms: int, width: int, place: Place) -> list[str]:
-    """Words of the atom lines, ``n_atoms * width`` of them.
-
-    All lines are split at once, each closed by a mark; line by line only to name the culprit.
-    """
-    tokens = "".join(block[1:]).replace("\n", f" {_MARK} ").split()
-    if len(block) == n_atoms + 1 and not block[-1].endswith("\n"):
-        tokens.append(_MARK)
-    marks = tokens[width :: width + 1]
-    if len(tokens) != n_atoms * (width + 1) or marks.count(_MARK) != n_atoms:
-        raise _broken_rows(block, n_atoms, width, place)
-    del tokens[width :: width + 1]
-    return tokens
-
-
-def _broken_rows(block: Sequence[str], n_atoms: int, width: int, place: Place) -> InputError:
-    first_atom = place.line + 2
-    for index, row in enumerate(map(str.split, block[1:])):
-        if len(row) == 1 < width and row[0].isdecimal():
-            return place.error(
-                f"the next frame starts here, after {index} of {n_atoms} atoms; mend it or its count",
-                first_atom + index,
-            )
-        if len(row) != width:
-            message = f"the atom line has {len(row)} columns, expected {width} as Properties says"
-            return place.error(message, first_atom + index)
-    found = len(block) - 1
-    message = f"the file ends after {found} of {n_atoms} atoms; complete the frame or delete it"
-    return place.error(message, first_atom + found - 1)
-
-
-def _read_species(symbols: Sequence[str], place: Place) -> NDArray[np.str_]:
-    try:
-        numbers = np.array([ATOMIC_NUMBERS[symbol] for symbol in symbols])
-    except KeyError as error:
-        culprit = str(error.args[0])
-        raise place.error(
-            f"{culprit} is not a chemical symbol; write them as in Mg or O (upper and lower case matter)",
-            place.line + 2 + symbols.index(culprit),
-        ) from None
-    species: NDArray[np.str_] = _SYMBOLS[numbers]
-    return species
-
-
-def _read_vectors(
-    tokens: Sequence[str], width: int, columns: Sequence[Column], place: Place
-) -> list[NDArray[np.float64]]:
-    """Vectors of the atoms, each ``(n_atoms, 3)``; floats in bulk, one by one only to name the culprit."""
-    numbers: list[str] = []
-    for column in columns:
-        for k in range(column.first, column.first + 3):
-            numbers += tokens[k::width]
-    try:
-        values = np.array(list(map(float, numbers))).reshape(len(columns), 3, -1)
-    except ValueError:
-        raise _no_number(numbers, len(tokens) // width, place) from None
-    if not np.isfinite(values).all() or "_" in (text := "".join(numbers)) or not text.isascii():
-        raise _no_number(numbers, len(tokens) // width, place)
-    return [np.ascontiguousarray(vector.T) for vector in values]
-
-
-def _no_number(numbers: Sequence[str], n_atoms: int, place: Place) -> InputError:
-    for index, token in enumerate(numbers):
-        try:
-            real(token)
-        except ValueError:
-            line = place.line + 2 + index % n_atoms
-            return place.error(f"found `{_shorten(token)}`, expected a finite number", line)
-    raise AssertionError("called without a culprit")
-
-
 def _read_virial(
-    used: Mapping[str, str], cell: NDArray[np.float64], n_atoms: int, place: Place
+    used: Mapping[str, str], cell: NDArray[np.float64], n_atoms: int, place: Place, *, is_trajectory: bool
 ) -> NDArray[np.float64] | None:
-    """Total virial in eV, ``(6,)``, from ``virial`` or from ``stress`` (eV/angstrom^3, ASE's sign)."""
+    """Total virial in eV, ``(6,)``, from ``virial`` or from ``stress`` (eV/angstrom^3, ASE's sign).
+
+    The trajectories of GPUMD, which have a Time, give the whole pressure as ``stress``, kinetic part included
+    and positive when compressed, beside the virial of the potential: there the virial alone counts.
+    """
     virial, stress = read_nine(used, "virial", place), read_nine(used, "stress", place)
-    if stress is None:
+    if stress is None or (is_trajectory and virial is not None):
         return None if virial is None else virial[_SIX_OF_NINE]
     from_stress = -volume(*cell.tolist()) * stress[_SIX_OF_NINE] + 0.0  # without the sign of -0.0
     if virial is None:
@@ -273,8 +194,3 @@ def _read_back(text: str) -> dict[str, str] | None:
 
 def _join(values: NDArray[np.float64]) -> str:
     return " ".join(map(repr, values.tolist()))
-
-
-def _shorten(line: str, width: int = 40) -> str:
-    line = line.strip()
-    return line if len(line) <= width else line[: width - 3] + "..."

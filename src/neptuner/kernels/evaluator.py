@@ -26,6 +26,9 @@ class _Lists:
     x: Floats
     """Positions of the images when the lists were made."""
     chunks: list[Chunk]
+    positions: Floats
+    """Of the atoms, then."""
+    cell: Floats
 
 
 class Evaluator:
@@ -95,6 +98,15 @@ class Evaluator:
             memory=self._memory,
         )
 
+    @property
+    def anchor(self) -> tuple[Floats, Floats] | None:
+        """Positions and cell for which the lists were made; sums are in the order of the lists."""
+        return None if self._lists is None else (self._lists.positions, self._lists.cell)
+
+    def restore(self, anchor: tuple[Floats, Floats]) -> None:
+        """Make the lists of an earlier evaluator again, so that results go on to the bit."""
+        self._lists = self._rebuilt(*anchor)
+
     def neighbor_counts(self) -> tuple[Longs, Longs]:
         """Listed radial and angular neighbours of each atom, those in the skin included."""
         counts = np.zeros((2, len(self.types)), np.int64)
@@ -122,4 +134,4 @@ class Evaluator:
         place_images(positions, cell, images.origin, images.shift, x)
         before = self._lists.chunks if self._lists else ()
         chunks, order = make_chunks(x, images.origin, self.types, cutoffs, threads=self.threads, before=before)
-        return _Lists(sorted_images(images, order), x[order], chunks)
+        return _Lists(sorted_images(images, order), x[order], chunks, positions.copy(), cell.copy())

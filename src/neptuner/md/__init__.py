@@ -1,0 +1,1 @@
+"""Molecular dynamics with GPUMD's integrators, conventions and measurements."""

@@ -1,0 +1,1 @@
+"""What a run measures: one class for each keyword of run.in."""
