@@ -46,6 +46,7 @@ class Plan:
     atoms: int = 60
     base: dict[str, Any] = field(default_factory=lambda: BASE)
     rows: int = 40
+    md: dict[str, Any] | None = None
 
 
 class Study:
@@ -106,7 +107,7 @@ class Study:
             "extended": extended,
             "trials": self.trials,
             "failed": failed,
-            "md": None,
+            "md": plan.md,
         }
 
     def data(self, split: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from neptuner.study.md_store import MdStore
 from neptuner.study.run import run_study
 from neptuner.study.spec import read_spec
 from neptuner.study.store import Store, open_store
@@ -90,10 +91,11 @@ class Project:
 
     def run(self, jobs: int = 2, *, out: Path | None = None, **options: Any) -> dict[str, Any]:
         """Run the study; the trainings happen in this process."""
-        from drive import InlineLauncher, fake_command
+        from drive import InlineLauncher, fake_command, fake_md_command
 
         watch = {"observer": self, "on_phase": self.phases.append}
-        options = {"command": fake_command, "launcher": InlineLauncher(jobs)} | watch | options
+        commands = {"command": fake_command, "dynamics": fake_md_command}
+        options = {**commands, "launcher": InlineLauncher(jobs)} | watch | options
         return run_study(read_spec(self.toml), out or self.out, **options)
 
     def start(self, jobs: int = 2) -> subprocess.Popen[str]:
@@ -110,7 +112,7 @@ class Project:
             controller.communicate(timeout=60)
         if self.out.is_dir():
             with open_store(self.out) as store:
-                store.end_orphans()
+                store.end_orphans(MdStore(store).commands())
 
     def results(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.out / "results.json").read_text())

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from fake_md import run_md
 from fake_trainer import train
 
 from neptuner.errors import NeptunerError
@@ -20,8 +21,12 @@ def fake_command(spec, run, folder):
     return [sys.executable, str(trainer), str(folder), "--steps", str(run.configuration.steps), "--seed", str(run.seed)]
 
 
+def fake_md_command(spec, run, folder):
+    return [sys.executable, str(Path(__file__).with_name("fake_md.py")), str(folder)]
+
+
 class InlineLauncher:
-    """Calls the fake trainer at once in this process; tells its end at the next poll."""
+    """Calls the fake programs at once in this process; tells its end at the next poll."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
@@ -32,8 +37,11 @@ class InlineLauncher:
         return self._jobs - len(self._ended)
 
     def submit(self, job: Job) -> Handle:
-        *_, folder, _, steps, _, seed = job.command
         wish = json.loads(os.environ.get("NEPTUNER_FAKE", "{}"))
+        if len(job.command) == 3:
+            self._ended.append(Finished(job, *run_md(Path(job.command[2]), wish)))
+            return Handle(job)
+        *_, folder, _, steps, _, seed = job.command
         self._ended.append(Finished(job, *train(Path(folder), int(steps), int(seed), wish)))
         return Handle(job)
 
@@ -47,7 +55,8 @@ class InlineLauncher:
 
 if __name__ == "__main__":
     try:
-        run_study(read_spec(sys.argv[1]), Path(sys.argv[2]), jobs=int(sys.argv[3]), command=fake_command)
+        commands = {"command": fake_command, "dynamics": fake_md_command}
+        run_study(read_spec(sys.argv[1]), Path(sys.argv[2]), jobs=int(sys.argv[3]), **commands)
     except NeptunerError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

@@ -79,7 +79,7 @@ def write_summary(folder: Path, steps: int, seed: int, gain: float, wish: dict, 
         "validation": {"frames": 2, "atoms": 6, **rmse},
         "test": {"frames": 4, "atoms": 12, **rmse} if (folder / "test.xyz").exists() else None,
     }
-    (folder / "nep.txt").write_text("fake\n")
+    (folder / "nep.txt").write_text(f"fake with a gain of {gain:g}, seed {seed}, {steps} steps\n")
     temporary = folder / "train.json.tmp"
     temporary.write_text(json.dumps(summary))
     temporary.replace(folder / "train.json")

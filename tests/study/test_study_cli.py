@@ -22,7 +22,7 @@ WINNERS = {"n_max 2 4": 0.1, "batch 7": 0.05, "batch 3": -0.05}
 @pytest.fixture
 def command(project, monkeypatch):
     """Calls the commands with the fake trainer and a report of one line."""
-    from drive import InlineLauncher, fake_command
+    from drive import InlineLauncher, fake_command, fake_md_command
 
     def write_report(folder: Path) -> Path:
         path = folder / "report.html"
@@ -32,7 +32,8 @@ def command(project, monkeypatch):
     original = run.run_study
 
     def run_study(spec, folder, *, jobs, **options: Any) -> dict[str, Any]:
-        return original(spec, folder, launcher=InlineLauncher(jobs or 2), command=fake_command, **options)
+        commands = {"command": fake_command, "dynamics": fake_md_command}
+        return original(spec, folder, launcher=InlineLauncher(jobs or 2), **commands, **options)
 
     monkeypatch.setattr("neptuner.study.run.run_study", run_study)
     monkeypatch.setattr("neptuner.report.write.write_report", write_report)
@@ -99,6 +100,32 @@ def test_dry_run_without_sweep(project, command) -> None:
     assert "at most 1 runs and 50 steps" in result.stdout
 
 
+MD = "\n[md]\ntime_ps = 4\nequilibration_ps = 1\nreplicates = 3\ncorrection = true\n"
+
+
+def test_dry_run_counts_molecular_dynamics(project, command) -> None:
+    project.write("study.toml", project.toml.read_text() + MD)
+    text = command(["study", str(project.toml), "--dry-run"]).stdout
+    assert not project.out.exists()
+    assert "at most 14 runs and 1,800 steps; nothing was trained" in text
+    assert "then molecular dynamics: at most 10 runs (2 screens, 6 for the conductivity, 2 of other models" in text
+    assert "of 108 atoms (3 x 3 x 3 copies of frame " in text and "of train.xyz (4 atoms, largest force " in text
+    assert "45,000 steps, 4.9e+06 atom-steps" in text
+    md = json.loads(command(["study", str(project.toml), "--dry-run", "--json"]).stdout)["md"]
+    assert (md["atoms"], md["runs"], md["steps"], md["supercell"]) == (108, 6, 5000, [3, 3, 3])
+
+
+def test_molecular_dynamics_is_told(project, command) -> None:
+    project.write("study.toml", project.toml.read_text() + MD)
+    project.fake(gains=WINNERS)
+    text = command(["study", str(project.toml)]).stdout
+    verdict = project.results()["md"]["verdict"]
+    assert f"molecular dynamics: {verdict}" in text and "κ(combined-extended)" in verdict
+    assert "finished md/baseline-screen-" in text and "stable: drift " in text
+    assert "conductivity 2." in text and "phase complete: md" in text
+    assert "(5000 steps of 108 atoms)" in text and "it begins with frame " in text
+
+
 def test_status_and_report(project, command) -> None:
     project.fake(fail=["batch 3"])
     command(["study", str(project.toml)])
@@ -130,6 +157,11 @@ SNAPSHOT = Snapshot("sweep", 3, 1, 14, (("neuron=10-r0-abc", 500, 2000),), 75.0,
 
 def test_headline() -> None:
     assert progress.headline(SNAPSHOT) == "phase sweep, 3 of 14 runs done, 1 failed, 1:15 gone, about 1:02:05 left"
+
+
+def test_headline_tells_what_is_not_in_the_estimate() -> None:
+    later = Snapshot("sweep", 3, 0, 14, (), 75.0, 60.0, "molecular dynamics")
+    assert progress.headline(later).endswith("about 1:00 left, then molecular dynamics")
 
 
 def test_terminal_gets_a_live_table() -> None:

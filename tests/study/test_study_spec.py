@@ -69,7 +69,25 @@ def test_everything_given(project) -> None:
         (MINIMAL + "[final]", "final.steps_factor is missing; expected a number of at least 1"),
         (MINIMAL + "[final]\nsteps_factor = 0.5", "final.steps_factor is 0.5; expected a number of at least 1"),
         (MINIMAL + "[final]\nstep_factor = 3", "unknown key final.step_factor; did you mean steps_factor?"),
-        (MINIMAL + "[md]", "[md]: molecular dynamics is not available yet; remove this table"),
+        (MINIMAL + "[md]\nfe = 0", "md.fe is 0; expected a driving force in 1/angstrom other than 0, or a list"),
+        (MINIMAL + "[md]\nfe = []", "md.fe is []; expected a driving force"),
+        (MINIMAL + '[md]\nfe = [1e-4, "a"]', "md.fe is [0.0001, 'a']; expected a driving force"),
+        (MINIMAL + "[md]\nfe = true", "md.fe is true; expected a driving force"),
+        (MINIMAL + "[md]\nfe = inf", "md.fe is inf; expected a driving force"),
+        (MINIMAL + "[md]\nsupercell = [1, 2]", "md.supercell is [1, 2]; expected three whole numbers of at least 1"),
+        (MINIMAL + "[md]\nsupercell = [1, 2, 0]", "md.supercell is [1, 2, 0]; expected three whole numbers"),
+        (MINIMAL + "[md]\nsupercell = 3", "md.supercell is 3; expected three whole numbers"),
+        (
+            MINIMAL + '[md]\nmethod = "green-kubo"',
+            'md.method is "green-kubo"; expected "hnemd", all that a study can do',
+        ),
+        (MINIMAL + '[md]\ndirection = "w"', 'md.direction is "w"; expected "x", "y" or "z"'),
+        (MINIMAL + "[md]\ntemperature = 0", "md.temperature is 0; expected kelvin, above 0"),
+        (MINIMAL + "[md]\ntime_ps = -1", "md.time_ps is -1; expected picoseconds, above 0"),
+        (MINIMAL + "[md]\ntime_step = 20", "md.time_step is 20; expected femtoseconds, above 0 and at most 10"),
+        (MINIMAL + "[md]\ntemperatur = 3", "unknown key md.temperatur; did you mean temperature?"),
+        (MINIMAL + "[md]\ncorrection = 3", "md.correction is 3; expected true or false"),
+        (MINIMAL + "[[md]]", "table [md] is [{}]; expected a table with temperature, fe, time_ps and more"),
         (MINIMAL + "[sweep]\nbatch = 3", "sweep.batch is 3; expected a list of values to try"),
         (MINIMAL + "[sweep]\nbatch = []", "sweep.batch is an empty list; expected values to try, or no such key"),
         (MINIMAL + "[sweep]\nbatch = [[]]", "sweep.batch has the value []; expected a number or a list of numbers"),
@@ -83,6 +101,27 @@ def test_everything_given(project) -> None:
 )
 def test_bad_input_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     assert refusal(tmp_path, text).startswith(sentence)
+
+
+def test_defaults_of_molecular_dynamics(tmp_path: Path) -> None:
+    assert read_spec(write(tmp_path, MINIMAL)).md is None
+    md = read_spec(write(tmp_path, MINIMAL + "[md]")).md
+    assert md is not None
+    assert (md.temperature, md.fe, md.direction, md.time_ps, md.equilibration_ps) == (300, (2e-4,), 0, 20, 5)
+    assert (md.replicates, md.time_step, md.thermostat, md.coupling) == (2, 1, "nvt_nhc", 100)
+    assert (md.supercell, md.structure, md.correction, md.correction_models) == (None, None, False, 4)
+
+
+def test_everything_of_molecular_dynamics(tmp_path: Path) -> None:
+    text = (
+        '[md]\nsupercell = [3, 2, 1]\nfe = [1e-4, 2e-4, 1e-4]\ndirection = "z"\nstructure = "model.xyz"\n'
+        'thermostat = "nvt_bdp"\ntime_step = 2\ntime_ps = 7'
+    )
+    md = read_spec(write(tmp_path, MINIMAL + text)).md
+    assert md is not None
+    assert (md.supercell, md.fe, md.direction) == ((3, 2, 1), (1e-4, 2e-4), 2)
+    assert md.structure == tmp_path / "model.xyz" and md.thermostat == "nvt_bdp"
+    assert [md.steps(ps) for ps in (7, 0.001, 7.001)] == [3500, 1, 3501]
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from neptuner.cli.convert import convert
+from neptuner.cli.kappa import kappa
 from neptuner.cli.md import md
 from neptuner.cli.predict import predict
 from neptuner.cli.speed import speed
@@ -38,5 +39,5 @@ def root(
     """Train, sweep and judge neuroevolution potentials (NEP)."""
 
 
-for command in (train, predict, convert, speed, md, study, status, report):
+for command in (train, predict, convert, speed, md, kappa, study, status, report):
     app.command()(command)

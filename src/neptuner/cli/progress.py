@@ -70,6 +70,7 @@ def headline(snapshot: Snapshot) -> str:
     words += [f"{snapshot.failed} failed"] if snapshot.failed else []
     words += [f"{duration(snapshot.elapsed)} gone"]
     words += [f"about {duration(snapshot.remaining)} left"] if snapshot.remaining is not None else []
+    words += [f"then {snapshot.then}"] if snapshot.then else []
     return ", ".join(words)
 
 

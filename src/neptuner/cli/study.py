@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard outpu
 
 
 def study(toml: StudyFile, jobs: Jobs = None, out: Out = None, dry_run: DryRun = False, json: Json = False) -> None:
-    """Run a study, or go on with it: baseline, sweep, combined winners, longer trainings.
+    """Run a study, or go on with it: baseline, sweep, combined winners, longer trainings, molecular dynamics.
 
     What is finished is never trained again; stop it when you like and give the same command to go on.
     """
@@ -70,17 +70,27 @@ def report(folder: StudyFolder) -> None:
 
 
 def _list_trials(spec: StudySpec, console: Console, json: bool) -> None:
+    from dataclasses import asdict
+
     from neptuner.cli.tables import plan_table, planned
+    from neptuner.study.md_estimate import estimate_md
     from neptuner.study.prepare import prepare
 
-    plan = prepare(spec).plan
+    study = prepare(spec)
+    plan = study.plan
+    md = None
+    if spec.md is not None and study.crystal is not None:
+        md = estimate_md(spec.md, study.crystal, plan, spec.seed)
     rows = planned(plan, spec.replicates)
     if json:
-        _print_json({"schema": 1, "name": spec.name, "baseline": plan.baseline.settings, "trials": rows})
+        listed = {"schema": 1, "name": spec.name, "baseline": plan.baseline.settings, "trials": rows}
+        _print_json({**listed, "md": None if md is None else asdict(md)})
         return
     console.print(plan_table(rows))
     runs, steps = sum(row["runs"] for row in rows), sum(row["runs"] * row["steps"] for row in rows)
     console.print(f"at most {runs} runs and {steps:,} steps; nothing was trained", highlight=False)
+    if md is not None:
+        console.print(md.sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(spec: StudySpec, folder: Path, jobs: int | None, console: Console) -> dict[str, Any]:
@@ -106,6 +116,8 @@ def _print_results(results: dict[str, Any], folder: Path, console: Console) -> N
     console.print(summary_table(results))
     if not results["winners"]:
         console.print("no value beats the baseline on validation, so there is no combined model", soft_wrap=True)
+    if results["md"] is not None:
+        console.print(f"molecular dynamics: {results['md']['verdict']}", markup=False, highlight=False, soft_wrap=True)
     for failure in results["failed"]:
         console.print(f"failed {failure['id']}: {failure['error']}", markup=False, highlight=False, soft_wrap=True)
     for name in ("report.html", "results.json"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neptuner.errors import InputError
+from neptuner.report.dynamics_data import Dynamics, read_dynamics
 
 SCHEMA = 1
 QUANTITIES = ("energy", "force", "virial")
@@ -149,7 +150,8 @@ class Results:
     runs: tuple[Run, ...]
     failed: tuple[tuple[str, str], ...]
     """Id and sentence of each failed run."""
-    md: Any
+    md: Dynamics | None
+    """Molecular dynamics; None if none was asked for."""
 
     @property
     def slots(self) -> tuple[tuple[str, Configuration | None], ...]:
@@ -275,7 +277,7 @@ def _results(folder: Path, raw: dict[str, Any]) -> Results:
         combined_extended=_configuration(extended.get("combined")),
         runs=tuple(_run(r) for r in raw.get("trials") or ()),
         failed=tuple((str(f["id"]), str(f.get("error") or "no reason given")) for f in raw.get("failed") or ()),
-        md=raw.get("md"),
+        md=read_dynamics(raw.get("md")),
     )
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from neptuner.errors import InputError
-from neptuner.report import cost, figures, numbers, trials
+from neptuner.report import cost, dynamics, figures, numbers, trials
 from neptuner.report.data import Configuration, Parameter, Results
+from neptuner.report.dynamics_data import Dynamics
 from neptuner.report.style import render
 
 LARGEST_SVG = 300_000
@@ -55,8 +56,31 @@ def _drawings(results: Results) -> Iterator[Drawing]:
     yield _draw("force-parity", "Predicted against reference forces", _PARITY, results, _parity)
     yield _draw("weights", "How the weights are spread", _WEIGHTS, results, _weights)
     yield _draw("cost", "Training time against accuracy", _COST, results, _cost)
+    if results.md is not None:
+        yield from _dynamics_drawings(results, results.md)
 
 
+def _dynamics_drawings(results: Results, md: Dynamics) -> Iterator[Drawing]:
+    titles = ("Running average of the conductivity", "Thermal conductivity", "Spectral thermal conductivity")
+    yield _draw("md-running", titles[0], _RUNNING, results, lambda _: dynamics.running(md))
+    yield _draw("md-kappa", titles[1], _KAPPA, results, lambda _: dynamics.bars(md))
+    yield _draw("md-spectrum", titles[2], _SPECTRUM, results, lambda _: dynamics.spectra(md))
+    correction = md.correction
+    if correction is not None:
+        title = "Conductivity against the force error of the potential"
+        yield _draw("md-force-error", title, _FORCE_ERROR, results, lambda _: dynamics.force_error_fit(correction))
+
+
+_RUNNING = "Mean over runs of everything up to a time, without the transient; bands are one standard error."
+_KAPPA = "Bars: mean over runs; thick lines: one standard error; whiskers: 95 % interval; circles: single runs."
+_SPECTRUM = (
+    "How much heat each frequency carries; the area under a line is the conductivity. "
+    "Bands: one standard error over runs."
+)
+_FORCE_ERROR = (
+    "Each circle is a trained model with one run; the line is fitted and goes on to a model without force error, "
+    "its band is one standard error."
+)
 _PARITY = (
     "Force components of one run of each model; the colour counts components in a cell, the line is perfect agreement."
 )

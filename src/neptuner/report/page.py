@@ -13,6 +13,7 @@ from markupsafe import Markup
 from neptuner.errors import InputError
 from neptuner.report import numbers, tables, trials
 from neptuner.report.data import Parameter, Results
+from neptuner.report.dynamics_page import dynamics_section, short_sentence
 from neptuner.report.gallery import LARGEST_SVG, Drawing, gain_name
 from neptuner.report.style import unit_of
 from neptuner.report.verdict import combined_gain, judge, loss_name
@@ -43,7 +44,7 @@ def picture(drawing: Drawing) -> Markup:
 
 def _bind(sentence: str) -> str:
     """Keep a number and its unit on one line."""
-    return re.sub(r" (%|±|eV|meV)", "\u00a0\\1", sentence).replace("± ", "±\u00a0")
+    return re.sub(r" (%|±|eV|meV|W/mK)", "\u00a0\\1", sentence).replace("± ", "±\u00a0")
 
 
 def _inline_svg(drawing: Drawing) -> str:
@@ -83,7 +84,8 @@ def _context(results: Results, drawings: Mapping[str, Drawing]) -> dict[str, Any
         "rmse": tables.rmse_table(results) if results.phases else None,
         "convergence": _convergence(results),
         "drawings": drawings,
-        "dynamics": _dynamics(results),
+        "dynamics": short_sentence(results),
+        "physics": dynamics_section(results, drawings),
         "method": _method(results),
         "runs": tables.runs_table(results),
         "failed": tables.failed_table(results) if results.failed else None,
@@ -179,12 +181,6 @@ def _end_slope(results: Results, name: str, split: str) -> float | None:
     except InputError:
         return None
     return trials.convergence(curve) if curve is not None else None
-
-
-def _dynamics(results: Results) -> str:
-    if results.md is None:
-        return "No molecular dynamics was asked for, so whether the better model changes the physics is open."
-    return "Molecular dynamics was run with these models; its numbers are in results.json under md."
 
 
 def _luck(results: Results) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from neptuner.study.plan import Plan
+from neptuner.study.md_control import MdControl
+from neptuner.study.plan import MD_PHASE, Plan
 from neptuner.study.progress import Snapshot, last_step
 from neptuner.study.state import DONE, FAILED, PENDING, RUNNING, StudyState
 
 Running = tuple[str, int, int]
 
 
-def take_snapshot(state: StudyState, trials: Path, replicates: int, places: int, elapsed: float) -> Snapshot:
+def take_snapshot(
+    state: StudyState, trials: Path, replicates: int, places: int, elapsed: float, md: MdControl | None = None
+) -> Snapshot:
     """Look at the running trials and estimate the rest.
 
     Parameters
@@ -27,16 +30,32 @@ def take_snapshot(state: StudyState, trials: Path, replicates: int, places: int,
         Runs at a time.
     elapsed
         Seconds since the session began.
+    md
+        Molecular dynamics; None if there is none.
     """
+    if md is not None and state.finished:
+        return _snapshot_of_md(state, md, places, elapsed)
     running = tuple(
         (record.run.id, last_step(trials / record.run.id), record.run.configuration.steps)
         for record in state.records.values()
         if record.state == RUNNING
     )
     undecided = [] if state.decided else possible_steps(state.plan) * replicates
-    total = len(state.records) + len(undecided)
+    total = len(state.records) + len(undecided) + (md.phase.most_runs if md else 0)
     remaining = seconds_left(state, running, sum(undecided), places)
-    return Snapshot(state.phase, state.count(DONE), state.count(FAILED), total, running, elapsed, remaining)
+    then = "molecular dynamics" if md else ""
+    return Snapshot(state.phase, state.count(DONE), state.count(FAILED), total, running, elapsed, remaining, then)
+
+
+def _snapshot_of_md(state: StudyState, md: MdControl, places: int, elapsed: float) -> Snapshot:
+    phase = md.phase
+    running = tuple((r.run.id, md.step_of(r), r.run.steps) for r in phase.records.values() if r.state == RUNNING)
+    planned = len(phase.records) if phase.screened else phase.most_runs
+    done, failed = state.count(DONE) + phase.count(DONE), state.count(FAILED) + phase.count(FAILED)
+    total = len(state.records) + planned
+    return Snapshot(
+        DONE if phase.finished else MD_PHASE, done, failed, total, running, elapsed, md.seconds_left(places)
+    )
 
 
 def possible_steps(plan: Plan) -> list[int]:

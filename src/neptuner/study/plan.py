@@ -17,6 +17,8 @@ SCHEMA = 1
 OPTIMIZER = "soap"
 BASELINE, COMBINED = "baseline", "combined"
 PHASES = (BASELINE, "sweep", COMBINED, "extended")
+"""Of training; molecular dynamics comes after them."""
+MD_PHASE = "md"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from neptuner.files.frames import Frame, check_frames
 from neptuner.files.nep_in import read_nep_in
 from neptuner.files.text import read_text
 from neptuner.machine import machine_facts
+from neptuner.study.md_structure import Crystal, choose_crystal, read_crystal
 from neptuner.study.plan import SCHEMA, Plan, make_plan
 from neptuner.study.spec import StudySpec
 from neptuner.study.split import split_frames
@@ -36,6 +37,8 @@ class PreparedStudy:
     """Frames of each split; the test set may be absent."""
     source: dict[str, Any]
     """What the split is made from: hashes of the files, fraction and seed."""
+    crystal: Crystal | None = None
+    """What molecular dynamics begins with; None if there is none."""
 
 
 def prepare(spec: StudySpec) -> PreparedStudy:
@@ -62,7 +65,17 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         "group": spec.group,
         "seed": spec.seed,
     }
-    return PreparedStudy(spec, plan, frames, source)
+    return PreparedStudy(spec, plan, frames, source, _crystal(spec, nep_in.type, train))
+
+
+def _crystal(spec: StudySpec, elements: Sequence[str], train: list[Frame]) -> Crystal | None:
+    if spec.md is None:
+        return None
+    return (
+        choose_crystal(train, spec.train.name)
+        if spec.md.structure is None
+        else read_crystal(spec.md.structure, elements)
+    )
 
 
 def install(study: PreparedStudy, store: Store) -> tuple[Facts, bool]:

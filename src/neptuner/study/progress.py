@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from neptuner.files.script import DumpThermo, Run, Script
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -23,6 +25,8 @@ class Snapshot:
     """Seconds since this session began."""
     remaining: float | None
     """Seconds that are left, estimated from finished runs; None before the first has finished."""
+    then: str = ""
+    """What follows that `remaining` does not cover."""
 
 
 class Observer(Protocol):
@@ -63,3 +67,25 @@ def last_step(folder: Path) -> int:
     """Last step that a training directory tells of; 0 before the first row."""
     row = last_row(folder)
     return int(row[0]) if row else 0
+
+
+def last_thermo_step(folder: Path, script: Script) -> int:
+    """Last time step that the ``thermo.out`` of a run of molecular dynamics tells of; 0 before the first row.
+
+    Rows have equal lengths, so the size of the file tells their number.
+    """
+    try:
+        with (folder / "thermo.out").open("rb") as file:
+            width = len(file.readline())
+            rows = file.seek(0, 2) // width if width else 0
+    except FileNotFoundError:
+        return 0
+    steps = 0
+    for run in (action for action in script.actions if isinstance(action, Run)):
+        interval = next((m.interval for m in run.measures if isinstance(m, DumpThermo)), run.steps)
+        in_run = min(rows, run.steps // interval)
+        steps += in_run * interval if in_run < run.steps // interval else run.steps
+        rows -= in_run
+        if in_run < run.steps // interval:
+            break
+    return steps

@@ -15,8 +15,12 @@ from neptuner.launch.local import LocalLauncher
 from neptuner.machine import machine_facts, usable_cpus
 from neptuner.signals import stop_wish
 from neptuner.study.estimate import take_snapshot
+from neptuner.study.md_control import MdCommand, MdControl, md_command
+from neptuner.study.md_phase import MdPhase
+from neptuner.study.md_results import with_md
+from neptuner.study.md_store import MdStore
 from neptuner.study.outcome import read_outcome
-from neptuner.study.plan import Configuration, Run, make_runs
+from neptuner.study.plan import MD_PHASE, Configuration, Run, make_runs
 from neptuner.study.prepare import Facts, PreparedStudy, install, prepare
 from neptuner.study.progress import Observer, Silent, Snapshot
 from neptuner.study.results import make_results
@@ -46,6 +50,7 @@ def run_study(
     jobs: int | None = None,
     launcher: Launcher | None = None,
     command: Command = train_command,
+    dynamics: MdCommand = md_command,
     observer: Observer | None = None,
     on_phase: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -62,7 +67,9 @@ def run_study(
     launcher
         Runs the commands; without one they are processes of this machine.
     command
-        Makes the command of a run.
+        Makes the command of a training.
+    dynamics
+        Makes the command of a run of molecular dynamics.
     observer
         Is told what happens.
     on_phase
@@ -86,7 +93,8 @@ def run_study(
     with open_store(folder) as store:
         facts, changed = install(study, store)
         launcher = launcher or LocalLauncher(places)
-        controller = Controller(study, store, facts, launcher, command, observer or Silent(), on_phase)
+        commands = (command, dynamics)
+        controller = Controller(study, store, facts, launcher, commands, observer or Silent(), on_phase)
         if changed:
             controller.observer.log("study.toml has changed: going on with the new plan")
         return controller.run()
@@ -101,14 +109,15 @@ class Controller:
         store: Store,
         facts: Facts,
         launcher: Launcher,
-        command: Command,
+        commands: tuple[Command, MdCommand],
         observer: Observer,
         on_phase: Callable[[str], None] | None,
     ) -> None:
         self.spec, self.store, self.launcher, self.observer = study.spec, store, launcher, observer
         self.state = StudyState(study.plan, study.spec.metric, study.spec.strategy)
         self._facts, self._machine = facts, machine_facts()
-        self._command, self._on_phase = command, on_phase
+        self._command, self._on_phase = commands[0], on_phase
+        self._environment = dict.fromkeys(THREAD_VARIABLES, str(study.spec.threads))
         self._announced: set[str] = set()
         self._known = store.known()
         self._told = {event["id"] for event in store.journal.read() if event["event"] == "finished"}
@@ -116,19 +125,33 @@ class Controller:
         self._changed = False
         self._places = launcher.free
         self._start = time.monotonic()
+        self.md = self._make_md(study, commands[1])
+
+    def _make_md(self, study: PreparedStudy, command: MdCommand) -> MdControl | None:
+        if study.crystal is None:
+            return None
+        phase = MdPhase(study.spec, study.crystal, MdStore(self.store))
+        return MdControl(
+            phase, self.launcher, self.store.journal, self.observer, command, self._environment, self._told
+        )  # fmt: skip
+
+    @property
+    def finished(self) -> bool:
+        """Whether every run, of molecular dynamics too, is done or failed."""
+        return self.state.finished and (self.md is None or self.md.phase.finished)
 
     def run(self) -> dict[str, Any]:
         """Work until everything is done or failed."""
-        for pid in self.store.end_orphans():
-            self.observer.log(f"ended process {pid}, a training that an earlier session left behind")
+        for pid in self.store.end_orphans(self.md.phase.store.commands() if self.md else ()):
+            self.observer.log(f"ended process {pid}, which an earlier session left behind")
         with stop_wish() as wish, _disk_errors(), self._nothing_left_running():
             for configuration in self.state.plan.first:
                 self._add(configuration)
             self._write()
-            while not self.state.finished and wish.signal is None:
+            while not self.finished and wish.signal is None:
                 self._step()
             self._announce()
-        if not self.state.finished:
+        if not self.finished:
             now = self.snapshot()
             raise Interrupted(
                 f"stopped by {wish.signal} after {now.done} of {now.total} runs; the same command goes on from here"
@@ -141,6 +164,8 @@ class Controller:
             self._end(finished)
         self._decide()
         self._fill()
+        if self.md is not None and self.state.finished:
+            self._changed |= self.md.work(self.state)
         if self._changed:
             self._write()
         self._announce()
@@ -152,7 +177,7 @@ class Controller:
     def snapshot(self) -> Snapshot:
         """Where the study stands now."""
         elapsed = time.monotonic() - self._start
-        return take_snapshot(self.state, self.store.trials, self.spec.replicates, self._places, elapsed)
+        return take_snapshot(self.state, self.store.trials, self.spec.replicates, self._places, elapsed, self.md)
 
     # -- runs --------------------------------------------------------------------------------------
 
@@ -204,9 +229,8 @@ class Controller:
         run = record.run
         command = self._command(self.spec, run, self.store.directory(run))
         folder = self.store.prepare(run, command)
-        environment = dict.fromkeys(THREAD_VARIABLES, str(self.spec.threads))
         try:
-            handle = self.launcher.submit(Job(run.id, tuple(command), folder / "log.txt", environment))
+            handle = self.launcher.submit(Job(run.id, tuple(command), folder / "log.txt", self._environment))
         except OSError as error:
             self._fail(record, f"cannot be started: {error}")
             return
@@ -216,6 +240,10 @@ class Controller:
         self._changed = True
 
     def _end(self, finished: Finished) -> None:
+        if self.md is not None and self.md.owns(finished.job.name):
+            self.md.end(finished)
+            self._changed = True
+            return
         self._warm = True
         record = self.state.records[finished.job.name]
         summary = self.store.summary(record.run)
@@ -273,6 +301,10 @@ class Controller:
         for phase in new:
             self._announced.add(phase)
             self.observer.log(f"phase complete: {phase}")
+        if self.md is not None and self.finished and MD_PHASE not in self._announced:
+            self._announced.add(MD_PHASE)
+            self.observer.log(f"phase complete: {MD_PHASE}")
+            new.append(MD_PHASE)
         if new and self._on_phase is not None:
             self._on_phase(new[-1])
 
@@ -288,6 +320,8 @@ class Controller:
 
     def _write(self) -> dict[str, Any]:
         results = make_results(self.spec, self.state, self._facts, self._machine)
+        if self.md is not None:
+            results = with_md(results, self.md.phase)
         self.store.write_json("results.json", results)
         self._changed = False
         return results
@@ -298,9 +332,13 @@ class Controller:
         try:
             yield
         finally:
-            if self.state.count(RUNNING):
-                self.observer.log(f"ending {self.state.count(RUNNING)} training(s)")
+            running = self.state.count(RUNNING) + (self.md.phase.count(RUNNING) if self.md else 0)
+            if running:
+                self.observer.log(f"ending {running} run(s)")
             for finished in self.launcher.cancel():
+                if self.md is not None and self.md.owns(finished.job.name):
+                    self.md.stop(finished)
+                    continue
                 record = self.state.records[finished.job.name]
                 if self.store.summary(record.run) is not None:
                     self._end(finished)

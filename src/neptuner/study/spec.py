@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from neptuner.errors import InputError
 from neptuner.files.text import read_text
 from neptuner.study.judge import Strategy
+from neptuner.study.md_spec import MdSpec, MdTable, make_md_spec
 
 Value = tuple[int | float | str, ...]
 """Arguments of a nep.in keyword."""
@@ -58,6 +59,8 @@ class StudySpec:
     """nep.in keywords and the values to try, in the order of the file."""
     steps_factor: float
     """How much longer phase 3 trains; 1: no phase 3."""
+    md: MdSpec | None = None
+    """Molecular dynamics with the baseline and the final model; None: none."""
 
     @property
     def name(self) -> str:
@@ -102,7 +105,7 @@ class _Document(_Table):
         default_factory=dict, description="a list of values to try, such as [[2, 4], [4, 4]]"
     )
     final: _Final = Field(_Final(steps_factor=1), description="a table with steps_factor")
-    md: Any = None
+    md: MdTable | None = Field(None, description="a table with temperature, fe, time_ps and more")
 
 
 def read_spec(path: str | Path) -> StudySpec:
@@ -115,8 +118,6 @@ def read_spec(path: str | Path) -> StudySpec:
     """
     path = Path(path).absolute()
     content = _parse(path)
-    if "md" in content:
-        raise InputError("[md]: molecular dynamics is not available yet; remove this table", path=path)
     try:
         document = _Document.model_validate(content)
     except ValidationError as error:
@@ -131,6 +132,7 @@ def read_spec(path: str | Path) -> StudySpec:
         baseline=folder / table.baseline,
         sweep=tuple((keyword, _values(keyword, values, path)) for keyword, values in document.sweep.items()),
         steps_factor=document.final.steps_factor,
+        md=None if document.md is None else make_md_spec(document.md, path),
     )
 
 
@@ -164,8 +166,9 @@ def _shown(place: list[str]) -> str:
     return f"table [{place[0]}]" if len(place) == 1 else ".".join(place)
 
 
-def _model(table: str) -> type[_Table]:
-    return _Study if table == "study" else _Final
+def _model(table: str) -> type[BaseModel]:
+    models: dict[str, type[BaseModel]] = {"study": _Study, "final": _Final, "md": MdTable}
+    return models[table]
 
 
 def _expected(place: list[str]) -> str | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from neptuner.errors import InputError
-from neptuner.study.plan import PHASES, SCHEMA
-from neptuner.study.progress import last_row
+from neptuner.files.run_in import read_script
+from neptuner.study.plan import MD_PHASE, PHASES, SCHEMA
+from neptuner.study.progress import last_row, last_thermo_step
 from neptuner.study.state import DONE, FAILED, PENDING, RUNNING
 from neptuner.study.store import is_open, read_json
 
@@ -27,8 +28,10 @@ def read_status(folder: Path) -> dict[str, Any]:
         raise InputError("has no results.json, expected a study directory as `neptuner study` makes", path=folder)
     if results.get("schema") != SCHEMA:
         raise InputError(f"has schema {results.get('schema')}, expected {SCHEMA}", path=folder / "results.json")
-    active, trials = is_open(folder), results["trials"]
-    states = Counter(_state(trial, active) for trial in trials)
+    active, trials, dynamics = is_open(folder), results["trials"], _dynamics(results)
+    states = Counter(_state(run, active) for run in (*trials, *dynamics))
+    running = [_progress(folder, trial) for trial in trials if _state(trial, active) == RUNNING]
+    running += [_md_progress(folder, run) for run in dynamics if _state(run, active) == RUNNING]
     return {
         "name": results["name"],
         "directory": str(folder),
@@ -36,7 +39,7 @@ def read_status(folder: Path) -> dict[str, Any]:
         "finished": results["finished"],
         "phase": _phase(results),
         "runs": {state: states[state] for state in (PENDING, RUNNING, DONE, FAILED)},
-        "running": [_progress(folder, trial) for trial in trials if _state(trial, active) == RUNNING],
+        "running": running,
         "failed": results["failed"],
     }
 
@@ -50,10 +53,24 @@ def _phase(results: dict[str, Any]) -> str:
     if results["finished"]:
         return DONE
     open_phases = {trial["phase"] for trial in results["trials"] if trial["state"] in (PENDING, RUNNING)}
-    return next((phase for phase in PHASES if phase in open_phases), PHASES[0])
+    phase = next((phase for phase in PHASES if phase in open_phases), PHASES[0])
+    return MD_PHASE if not open_phases and _dynamics(results) else phase
+
+
+def _dynamics(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Runs of molecular dynamics."""
+    return (results.get("md") or {}).get("runs") or []
 
 
 def _progress(folder: Path, trial: dict[str, Any]) -> dict[str, Any]:
     row = last_row(folder / trial["directory"])
     finite = [number if math.isfinite(number) else None for number in row] if row else None
     return {"id": trial["id"], "step": int(row[0]) if row else 0, "steps": trial["steps"], "last_row": finite}
+
+
+def _md_progress(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
+    try:
+        step = last_thermo_step(folder / run["directory"], read_script(folder / run["directory"] / "run.in"))
+    except InputError:  # it is being made
+        step = 0
+    return {"id": run["id"], "step": step, "steps": run["steps"], "last_row": None}

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,15 @@ class Store:
         notes = self._notes()
         return {note["digest"]: name for name, note in notes.items()}
 
-    def end_orphans(self) -> list[int]:
-        """End trainers that a killed controller left behind, so that no two write in the same directory."""
-        return end_orphans([note["command"] for note in self._notes().values()])
+    def end_orphans(self, more: Iterable[Sequence[str]] = ()) -> list[int]:
+        """End trainers that a killed controller left behind, so that no two write in the same directory.
+
+        Parameters
+        ----------
+        more
+            Commands besides those of the trials.
+        """
+        return end_orphans([*(note["command"] for note in self._notes().values()), *more])
 
     def prepare(self, run: Run, command: Sequence[str]) -> Path:
         """Make the directory of a run, with everything that the trainer reads.

@@ -1,0 +1,109 @@
+"""The folder of ``neptuner md`` run by GPUMD's own ``gpumd``, and the same md.json afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from neptuner import __version__
+from neptuner.engines.gpumd import check_model, executable_version, find_executable, run
+from neptuner.files.atomic import write_text
+from neptuner.files.digest import file_hash
+from neptuner.files.gpumd_version import GpumdVersion
+from neptuner.files.run_in import format_script, read_script
+from neptuner.files.script import DumpXyz, Run, Script
+from neptuner.files.structure import read_structure
+from neptuner.machine import machine_facts
+
+SUMMARY, KEPT = "md.json", "run.in.as-given"
+
+
+def run_with_gpumd(
+    folder: str | Path,
+    executable: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    remark: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Let GPUMD carry out the run.in of a folder, written anew where its version wants another syntax.
+
+    Parameters
+    ----------
+    folder
+        Folder with ``run.in``, ``model.xyz`` and the potential that run.in names.
+    executable
+        GPUMD's ``gpumd``; None: ``$NEPTUNER_GPUMD`` or the one on the search path.
+    overwrite
+        Replace the results of an earlier run, to which GPUMD would append.
+    remark
+        Takes sentences worth knowing.
+
+    Returns
+    -------
+    The content of md.json.
+
+    Raises
+    ------
+    InputError
+        For bad input, or without a GPUMD that can do this.
+    NeptunerError
+        If GPUMD ends with an error.
+    """
+    folder = Path(folder)
+    script, structure = read_script(folder / "run.in"), read_structure(folder / "model.xyz")
+    program = find_executable(executable)
+    version = executable_version(program)
+    check_model(folder / script.potential, version)
+    if _rewrite(folder, script, version):
+        remark(f"run.in is written anew for GPUMD {version}; the one given is kept as {KEPT}")
+    begin = perf_counter()
+    run(folder, program, overwrite=overwrite)
+    seconds = perf_counter() - begin
+    summary = _summary(folder, script, version, structure.n_atoms, seconds)
+    write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def _rewrite(folder: Path, script: Script, version: GpumdVersion) -> bool:
+    """Write run.in in the words of a version if it dumps trajectories, whose syntax has changed; tell whether."""
+    if not any(isinstance(measure, DumpXyz) for run in _runs(script) for measure in run.measures):
+        return False
+    given, text = (folder / "run.in").read_text(), format_script(script, version)
+    if given == text:
+        return False
+    if not (folder / KEPT).exists():
+        write_text(folder / KEPT, given)
+    write_text(folder / "run.in", text)
+    return True
+
+
+def _runs(script: Script) -> list[Run]:
+    return [action for action in script.actions if isinstance(action, Run)]
+
+
+def _summary(folder: Path, script: Script, version: GpumdVersion, n_atoms: int, seconds: float) -> dict[str, Any]:
+    runs = _runs(script)
+    steps, picoseconds = sum(run.steps for run in runs), 1e-3 * sum(run.steps * run.time_step for run in runs)
+    a, b, c = script.replicate
+    atoms = n_atoms * a * b * c
+    names = {"run.in": folder / "run.in", "model.xyz": folder / "model.xyz", "potential": folder / script.potential}
+    return {
+        "schema": 1,
+        "neptuner": __version__,
+        "engine": f"gpumd {version}",
+        "machine": machine_facts(),
+        "finished": True,
+        "exploded": None,
+        "seconds": seconds,
+        "atoms": atoms,
+        "steps": steps,
+        "steps_asked": steps,
+        "time_ps": picoseconds,
+        "atom_steps_per_s": atoms * steps / seconds,
+        "ns_per_day": 86400e-3 * picoseconds / seconds,
+        "warnings": [],
+        "sha256": {name: file_hash(path) for name, path in names.items()},
+    }

@@ -1,0 +1,98 @@
+"""Directories of molecular dynamics in a study: ``md/<model>-r<replicate>-<hash>``, readable without neptuner."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neptuner.files.atomic import write_bytes, write_text
+from neptuner.files.run_in import format_script
+from neptuner.files.structure import Structure, format_structure
+from neptuner.study.dynamics import MdRun
+from neptuner.study.md_script import POTENTIAL
+from neptuner.study.plan import SCHEMA
+from neptuner.study.store import Store, read_json
+
+NOTE, SUMMARY = "md-run.json", "md.json"
+
+
+class MdStore:
+    """The part of a study directory that molecular dynamics is run in.
+
+    Parameters
+    ----------
+    store
+        The study directory.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.folder = store.folder
+
+    def directory(self, run: MdRun) -> Path:
+        """Directory of a run."""
+        return self.folder / run.id
+
+    def known(self) -> dict[str, str]:
+        """Name of each run that has a directory, by its digest: the same run has one name only."""
+        return {note["digest"]: f"md/{name}" for name, note in self._notes().items()}
+
+    def prepare(self, run: MdRun, structure: Structure, command: Sequence[str]) -> Path:
+        """Make the directory of a run with everything that it reads.
+
+        What an earlier session left of the same run stays, so that it goes on from its checkpoint.
+        """
+        folder = self.directory(run)
+        note = read_json(folder / NOTE)
+        if folder.exists() and (note is None or note.get("digest") != run.digest):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        # first of all: by the command a later controller recognises a run that outlived this one
+        write_text(folder / NOTE, json.dumps(_note(run, command), indent=1) + "\n")
+        inputs = {
+            "run.in": format_script(run.script).encode(),
+            "model.xyz": format_structure(structure).encode(),
+            POTENTIAL: run.model.path.read_bytes(),
+        }
+        for name, content in inputs.items():
+            if not (folder / name).exists():
+                write_bytes(folder / name, content)
+        return folder
+
+    def summary(self, run: MdRun) -> dict[str, Any] | None:
+        """Content of the ``md.json`` that ends a run, well or by an explosion; None if none belongs to this run."""
+        folder = self.directory(run)
+        content, note = read_json(folder / SUMMARY), read_json(folder / NOTE)
+        if content is None or note is None or note.get("digest") != run.digest:
+            return None
+        return content if content.get("finished") or content.get("exploded") else None
+
+    def commands(self) -> list[list[str]]:
+        """Commands of every run that was ever started."""
+        return [note["command"] for note in self._notes().values()]
+
+    def _notes(self) -> dict[str, Mapping[str, Any]]:
+        folders = sorted((self.folder / "md").iterdir()) if (self.folder / "md").is_dir() else []
+        notes = {folder.name: read_json(folder / NOTE) for folder in folders}
+        return {name: note for name, note in notes.items() if note and "digest" in note and "command" in note}
+
+
+def _note(run: MdRun, command: Sequence[str]) -> dict[str, Any]:
+    """Content of ``md-run.json``."""
+    return {
+        "schema": SCHEMA,
+        "id": run.id,
+        "digest": run.digest,
+        "kind": run.kind,
+        "model": run.model.key,
+        "configuration": run.model.configuration.name,
+        "trial": run.model.record.run.id,
+        "potential_sha256": run.model.sha256,
+        "replicate": run.replicate,
+        "seed": run.seed,
+        "fe_per_angstrom": run.fe,
+        "steps": run.steps,
+        "command": list(command),
+    }

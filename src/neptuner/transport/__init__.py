@@ -1,0 +1,1 @@
+"""Statistics of heat transport: arrays in, numbers with honest errors out."""
