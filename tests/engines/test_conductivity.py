@@ -221,6 +221,19 @@ def test_driven_and_equilibrium_runs_are_compared(place: Path) -> None:
     assert found.to_dict()["agreement"]["sentence"] == found.agreement.sentence
 
 
+def test_a_driven_current_is_not_taken_for_one_in_equilibrium(place: Path) -> None:
+    """compute_hac beside compute_hnemd: only the directions across the force count."""
+    folders = [equilibrium_folder(place / f"run{k}", k) for k in range(3)]
+    for folder in folders:
+        text = (folder / "run.in").read_text().replace("compute_hac", "compute_hnemd 100 0 1e-4 0\ncompute_hac")
+        (folder / "run.in").write_text(text.replace("ensemble nve", "ensemble nvt_nhc 300 300 100"))
+    found = conductivity(folders, with_stacie=False)
+    assert found.equilibrium is not None
+    assert found.equilibrium.directions == "xz"
+    assert "the heat current along y was driven: equilibrium estimates leave it out" in found.warnings
+    assert conductivity(folders, direction="x", with_stacie=False).equilibrium.directions == "x"
+
+
 def test_different_temperatures_atoms_or_potentials_are_refused(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         crystal(tmp_path / name)

@@ -114,6 +114,23 @@ def test_command_of_a_run(dynamics) -> None:
     assert words[5:] == ["--threads", "1", "--seed", str(run.seed), "--resume", "--json"]
 
 
+def test_gpumd_as_engine_makes_other_runs(dynamics) -> None:
+    own = dynamics.run()["md"]["runs"]
+    words = []
+
+    def command(spec, run, folder):
+        words.append(md_command(spec, run, folder))
+        return fake_md_command(spec, run, folder)
+
+    from drive import fake_md_command
+
+    dynamics.edit("[md]", '[md]\nengine = "gpumd"')
+    md = dynamics.run(dynamics=command)["md"]
+    assert md["engine"] == "gpumd"
+    assert {run["id"] for run in own}.isdisjoint(run["id"] for run in md["runs"])
+    assert all(each[-2:] == ["--engine", "gpumd"] for each in words)
+
+
 def test_models_have_paired_seeds_and_one_start(dynamics) -> None:
     md = dynamics.run()["md"]
     seeds = [[run["seed"] for run in md["models"][key]["runs"]] for key in ("baseline", "final")]

@@ -58,7 +58,8 @@ def conductivity(
     check_alike(runs)
     driven = tuple(_driven(group) for group in _by_force(runs.driven))
     scanned = _scan(driven) if len(driven) > 1 else None
-    equilibrium = _equilibrium(runs.equilibrium, axes, with_stacie) if runs.equilibrium else None
+    axes, left_out = _undriven(axes, runs.equilibrium)
+    equilibrium = _equilibrium(runs.equilibrium, axes, with_stacie) if runs.equilibrium and axes else None
     value, error, bounds, method = _headline(driven, scanned, equilibrium)
     first = runs.driven[0] if runs.driven else runs.equilibrium[0]
     return Conductivity(
@@ -73,7 +74,7 @@ def conductivity(
         scan=scanned,
         equilibrium=equilibrium,
         agreement=_agreement(value, error, equilibrium) if driven else None,
-        warnings=_warnings(runs, driven, scanned, equilibrium),
+        warnings=(*_warnings(runs, driven, scanned, equilibrium), *left_out),
         files=tuple(file for folder in runs.folders for file in folder.files),
     )
 
@@ -84,6 +85,14 @@ def _axes(direction: str | None) -> list[int]:
     if not direction or any(axis not in AXES for axis in direction) or len(set(direction)) < len(direction):
         raise InputError(f"found the direction `{direction}`, expected one or more of x, y and z, such as z or xy")
     return [AXES.index(axis) for axis in direction]
+
+
+def _undriven(axes: list[int], runs: Sequence[EquilibriumRun]) -> tuple[list[int], list[str]]:
+    """Axes along which no run was driven, and a sentence about the others."""
+    driven = frozenset[int]().union(*(run.driven for run in runs))
+    gone = " and ".join(AXES[axis] for axis in axes if axis in driven)
+    said = [f"the heat current along {gone} was driven: equilibrium estimates leave it out"] if gone else []
+    return [axis for axis in axes if axis not in driven], said
 
 
 def _by_force(runs: Sequence[DrivenRun]) -> list[list[DrivenRun]]:

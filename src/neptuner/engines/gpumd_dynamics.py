@@ -26,6 +26,7 @@ def run_with_gpumd(
     executable: str | Path | None = None,
     *,
     overwrite: bool = False,
+    resume: bool = False,
     remark: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Let GPUMD carry out the run.in of a folder, written anew where its version wants another syntax.
@@ -38,6 +39,8 @@ def run_with_gpumd(
         GPUMD's ``gpumd``; None: ``$NEPTUNER_GPUMD`` or the one on the search path.
     overwrite
         Replace the results of an earlier run, to which GPUMD would append.
+    resume
+        Only report a finished run; begin an unfinished one anew, since GPUMD cannot go on.
     remark
         Takes sentences worth knowing.
 
@@ -54,13 +57,15 @@ def run_with_gpumd(
     """
     folder = Path(folder)
     script, structure = read_script(folder / "run.in"), read_structure(folder / "model.xyz")
+    if resume and (finished := _finished(folder, script)) is not None:
+        return finished
     program = find_executable(executable)
     version = executable_version(program)
     check_model(folder / script.potential, version)
     if _rewrite(folder, script, version):
         remark(f"run.in is written anew for GPUMD {version}; the one given is kept as {KEPT}")
     begin = perf_counter()
-    run(folder, program, overwrite=overwrite)
+    run(folder, program, overwrite=overwrite or resume)
     seconds = perf_counter() - begin
     summary = _summary(folder, script, version, structure.n_atoms, seconds)
     write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
@@ -80,6 +85,19 @@ def _rewrite(folder: Path, script: Script, version: GpumdVersion) -> bool:
     return True
 
 
+def _finished(folder: Path, script: Script) -> dict[str, Any] | None:
+    """Read md.json of a run of the same inputs that came to its end."""
+    if not (folder / SUMMARY).exists():
+        return None
+    found: dict[str, Any] = json.loads((folder / SUMMARY).read_text())
+    return found if found.get("finished") and found.get("sha256") == _hashes(folder, script) else None
+
+
+def _hashes(folder: Path, script: Script) -> dict[str, str]:
+    files = {"run.in": folder / "run.in", "model.xyz": folder / "model.xyz", "potential": folder / script.potential}
+    return {name: file_hash(path) for name, path in files.items()}
+
+
 def _runs(script: Script) -> list[Run]:
     return [action for action in script.actions if isinstance(action, Run)]
 
@@ -89,7 +107,6 @@ def _summary(folder: Path, script: Script, version: GpumdVersion, n_atoms: int, 
     steps, picoseconds = sum(run.steps for run in runs), 1e-3 * sum(run.steps * run.time_step for run in runs)
     a, b, c = script.replicate
     atoms = n_atoms * a * b * c
-    names = {"run.in": folder / "run.in", "model.xyz": folder / "model.xyz", "potential": folder / script.potential}
     return {
         "schema": 1,
         "neptuner": __version__,
@@ -105,5 +122,5 @@ def _summary(folder: Path, script: Script, version: GpumdVersion, n_atoms: int, 
         "atom_steps_per_s": atoms * steps / seconds,
         "ns_per_day": 86400e-3 * picoseconds / seconds,
         "warnings": [],
-        "sha256": {name: file_hash(path) for name, path in names.items()},
+        "sha256": _hashes(folder, script),
     }

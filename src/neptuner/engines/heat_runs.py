@@ -72,6 +72,8 @@ class EquilibriumRun:
     temperature: float
     """Target in kelvin, which the correlations are divided by."""
     duration_ps: float
+    driven: frozenset[int] = frozenset()
+    """Axes along which the same run was driven, whose current is not that of equilibrium."""
     time: Floats | None = None
     """Correlation times in picoseconds, ``(n_times,)``."""
     integral: Floats | None = None
@@ -272,11 +274,17 @@ def _equilibrium_run(
         volume=raw[2] if raw is not None else folder.volume(run),
         temperature=run.target_temperature,
         duration_ps=1e-3 * run.steps * run.time_step,
+        driven=_driven_axes(run),
         time=None if block is None else block.time,
         integral=None if block is None else np.stack([block.rtc[:, list(c)].sum(axis=1) for c in COMPONENTS]),
         current=None if raw is None else raw[0],
         sample_ps=0.0 if raw is None else raw[1],
     )
+
+
+def _driven_axes(run: Run) -> frozenset[int]:
+    drive = _measure(run, ComputeHnemd)
+    return frozenset() if drive is None else frozenset(axis for axis, part in enumerate(drive.force) if part)
 
 
 def _read_current(path: Path) -> tuple[Floats, float, float]:

@@ -151,7 +151,7 @@ class RunMaker:
         return self._run(kind, model, script, replicate, fe)
 
     def _run(self, kind: Kind, model: MdModel, script: Script, replicate: int, fe: float | None) -> MdRun:
-        digest = run_digest(script, self.structure_sha256, model.sha256)
+        digest = run_digest(script, self.structure_sha256, model.sha256, self.spec.engine)
         seed = self.seed + replicate
         label = SCREEN if kind == SCREEN else f"r{replicate}"
         force = f"-fe{fe:g}" if fe is not None and len(self.spec.fe) > 1 else ""
@@ -159,7 +159,7 @@ class RunMaker:
         return MdRun(name, digest, kind, model, script, replicate, seed, fe)
 
 
-def run_digest(script: Script, structure: str, potential: str) -> str:
+def run_digest(script: Script, structure: str, potential: str, engine: str = "embedded") -> str:
     """Ten hex digits that depend on everything that decides the outcome of a run."""
     actions = [{"action": type(action).__name__, **_plain(asdict(action))} for action in script.actions]
     content = {
@@ -169,6 +169,8 @@ def run_digest(script: Script, structure: str, potential: str) -> str:
         "structure": structure,
         "potential": potential,
     }
+    if engine != "embedded":
+        content["engine"] = engine
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
 
 

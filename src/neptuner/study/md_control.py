@@ -23,6 +23,7 @@ def md_command(spec: StudySpec, run: MdRun, folder: Path) -> list[str]:
     """Command of neptuner's own molecular dynamics."""
     words = [sys.executable, "-m", "neptuner", "md", folder, "--threads", spec.threads]
     words += ["--seed", run.seed, "--resume", "--json"]
+    words += ["--engine", "gpumd"] if spec.md is not None and spec.md.engine == "gpumd" else []
     return [str(word) for word in words]
 
 

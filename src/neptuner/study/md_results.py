@@ -50,6 +50,7 @@ def md_results(phase: MdPhase) -> dict[str, Any]:
         "state": "waiting" if phase.maker is None else "done" if phase.finished else "running",
         "temperature_k": spec.temperature,
         "method": spec.method,
+        "engine": spec.engine,
         "fe_per_angstrom": list(spec.fe),
         "direction": AXES[spec.direction],
         "time_ps": spec.time_ps,

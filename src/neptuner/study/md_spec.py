@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from neptuner.errors import InputError
 
 Thermostat = Literal["nvt_nhc", "nvt_bdp"]
+Engine = Literal["embedded", "gpumd"]
 
 AXES = ("x", "y", "z")
 
@@ -48,6 +49,8 @@ class MdSpec:
     """Whether to extrapolate the conductivity to models without force error."""
     correction_models: int
     """How many models of the sweep that takes."""
+    engine: Engine = "embedded"
+    """neptuner's own molecular dynamics, or GPUMD's program."""
 
     def steps(self, picoseconds: float) -> int:
         """Number of time steps, at least one."""
@@ -77,6 +80,7 @@ class MdTable(BaseModel):
     coupling: float = Field(100.0, ge=1, allow_inf_nan=False, description="time steps, at least 1")
     correction: bool = Field(False, description="true or false")
     correction_models: int = Field(4, ge=3, description="a whole number of at least 3")
+    engine: Engine = Field("embedded", description='"embedded" or "gpumd"')
 
 
 def make_md_spec(table: MdTable, path: Path) -> MdSpec:
