@@ -19,6 +19,10 @@ from ase.optimize import BFGS
 import neptuner
 from neptuner.files.extxyz import write_frames
 from neptuner.files.frames import Frame
+from neptuner.files.run_in import read_script
+from neptuner.files.script import ComputeHac, ComputeHnemd, DumpThermo, Run
+from neptuner.files.structure import read_structure
+from neptuner.study.spec import read_spec
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "ase_relax.py"
 NEP_IN = """type 2 Cu Au
@@ -99,3 +103,38 @@ def test_without_arguments_it_says_how_to_use_it() -> None:
     done = run()
     assert done.returncode == 1
     assert "Usage: python ase_relax.py NEP.txt CRYSTAL.xyz" in done.stderr
+
+
+KAPPA = EXAMPLE.parent / "kappa"
+CATIONS = ("Mg", "Co", "Ni", "Cu", "Zn")
+
+
+@pytest.mark.parametrize("kind", ["hnemd", "green-kubo"])
+def test_kappa_scripts_are_what_they_say(kind: str) -> None:
+    script = read_script(KAPPA / kind / "run.in")
+    runs = [action for action in script.actions if isinstance(action, Run)]
+    assert [run.steps for run in runs] == [10000, 10000, 200000]
+    wanted = {"hnemd": ComputeHnemd, "green-kubo": ComputeHac}[kind]
+    assert [type(measure) for measure in runs[-1].measures if not isinstance(measure, DumpThermo)][:1] == [wanted]
+    assert runs[-1].target_temperature == 300
+
+
+def test_kappa_cell_is_rock_salt_with_equal_shares(tmp_path: Path) -> None:
+    path = tmp_path / "model.xyz"
+    command = [sys.executable, KAPPA / "make_cell.py", "5", path, "--seed", "2"]
+    subprocess.run(list(map(str, command)), check=True, timeout=60)
+    structure = read_structure(path)
+    species, counts = np.unique(structure.species, return_counts=True)
+    assert dict(zip(species.tolist(), counts.tolist(), strict=True)) == {"O": 500, **dict.fromkeys(CATIONS, 100)}
+    atoms = Atoms(structure.species.tolist(), structure.positions, cell=structure.cell, pbc=True)
+    distances = atoms.get_all_distances(mic=True)[0]
+    assert np.sort(distances)[1:7] == pytest.approx(np.full(6, 2.12))
+    assert set(structure.species[np.argsort(distances)[1:7]].tolist()) == {"O"}
+
+
+def test_kappa_study_is_valid() -> None:
+    spec = read_spec(KAPPA / "study.toml")
+    assert spec.train.exists()
+    assert spec.baseline.exists()
+    assert spec.md is not None
+    assert spec.md.fe == (2e-3, 1e-3, 4e-3)
