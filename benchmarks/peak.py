@@ -9,8 +9,8 @@
 Measures the rate of single-precision fused multiply-adds and the bandwidth of reading and copying in each level of
 memory. Then times ``kernels.site_sweep`` on one thread up to each of its stages, over all chunks of a system, so that
 every stage finds the caches as it does in a step; a stage's time is the difference to the one before. Beside it stand
-its operations and the bytes that its loops load and store, counted from the sizes of the potential and the pairs within
-the cutoffs (what padding adds is not counted, and counts nothing as work). Prints tables and writes a JSON file.
+its operations, counted from the sizes of the potential and the pairs within the cutoffs (what padding adds is not
+counted). Times are those of the thread's processor. Prints tables and writes a JSON file.
 """
 
 # ruff: noqa: E402
@@ -27,8 +27,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import numba
 import numpy as np
@@ -39,28 +40,18 @@ from neptuner.engines.potential import evaluate, make_evaluator
 from neptuner.engines.speed import replicated
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
+from neptuner.kernels.angular_functions import harmonics, radial_functions, unit_vectors
+from neptuner.kernels.angular_slots import fill_slots
+from neptuner.kernels.angular_sums import energy_slopes, partial_forces
+from neptuner.kernels.block_energy import energy_gradient, forward
+from neptuner.kernels.block_network import output_sum
 from neptuner.kernels.compile import kernel
 from neptuner.kernels.evaluator import Evaluator
-from neptuner.kernels.site_sweep import (
-    FORCE_ONLY,
-    PADDING,
-    SCRATCH,
-    WITH_VIRIAL,
-    Sites,
-    _clear,
-    _networks,
-    _work,
-    add_zbl,
-    angular_backward,
-    angular_forward,
-    angular_lanes,
-    find_radial_pairs,
-    radial_backward,
-    radial_forward,
-    scatter,
-    site_sweep,
-)
+from neptuner.kernels.site_forces import FORCE_ONLY, WITH_VIRIAL, angular_forces, radial_forces
+from neptuner.kernels.site_pairs import close_pairs, radial_densities
+from neptuner.kernels.site_sweep import Sites, _work, site_sweep
 from neptuner.potential.model import Model
+from neptuner.potential.settings import Settings
 
 Array = NDArray[np.float32]
 
@@ -147,9 +138,8 @@ def rate(run: Callable[[Array, int], None], size: int, work: float, threads: int
             best = perf_counter() - begin
         rates = []
         for _ in range(repeats):
-            begin = perf_counter()
-            list(pool.map(run, arrays, [calls] * threads))
-            rates.append(threads * calls * work / (perf_counter() - begin))
+            times = pool.map(lambda a: timed(partial(run, a, calls), 1), arrays)
+            rates.append(sum(calls * work / time for time in times))
     return max(rates)
 
 
@@ -190,133 +180,30 @@ def machine_peak(threads: int, repeats: int) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Work:
-    """Floating-point operations (a multiply-add is two) and bytes loaded and stored, of an atom."""
+class Neighbors:
+    """Radial and angular neighbours, means over atoms."""
 
-    flops: float
-    bytes: float
-
-    def __add__(self, other: Work) -> Work:
-        return Work(self.flops + other.flops, self.bytes + other.bytes)
-
-    def __mul__(self, times: float) -> Work:
-        return Work(times * self.flops, times * self.bytes)
-
-
-def singles(flops: float, numbers: float) -> Work:
-    """Operations on single-precision numbers."""
-    return Work(flops, 4.0 * numbers)
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of a system: means over its atoms."""
-
-    listed_radial: float
-    listed_angular: float
     radial: float
-    """Pairs within the cutoff."""
     angular: float
-    radial_lanes: float
-    """The same with padding."""
-    angular_lanes: float
-    block: float
-    """Atoms in a block."""
-    types: int
-    radial_basis: int
-    radial_functions: int
-    basis: int
-    """Angular Chebyshev polynomials."""
-    functions: int
-    """Angular radial functions g_n."""
-    l_max: int
-    harmonics: int
-    monomials: int
-    dim: int
-    hidden_1: int
-    hidden_2: int
-    """0 for one hidden layer."""
+    listed_radial: float
+    """Those in the skin included."""
+    listed_angular: float
 
 
-# 5 for r^2, 1 + 1 for r and 1 / r, 2 for u, 1 for its square, 16 and 15 for the cosine and sine, 4 for 2 x, 1 for fc,
-# 3 for its derivative, 1 for dx/dr; four rows read and five written
-MEASURE = singles(50, 9)
-
-
-def pair_search(s: Sizes) -> Work:
-    """Vectors and squares in ``close_pairs``: three differences and five operations of double positions."""
-    listed = Work(8, 4 + 3 * 8 + 3 * 4 + 4)  # neighbour, positions, vector, far atom
-    return listed * (s.listed_radial + s.listed_angular)
-
-
-def angular_forward_work(s: Sizes) -> Work:
-    k, f, size = s.basis, s.functions, s.l_max + 1
-    groups = -(-f // 4)
-    unit = singles(3, 7)
-    chebyshev = singles(2 * (k - 2) + 1, 4 * (k - 2) + 3)
-    azimuth = singles(6, 6) * s.l_max
-    legendre = singles(2, 3) * s.l_max + singles(4, 4) * (s.l_max * (s.l_max - 1) / 2) + singles(0, 1) * size
-    harmonics = singles(0, 2) * s.l_max + singles(2, 5) * (s.l_max * size / 2)
-    gathered = singles(0, 3) * (k - 1)
-    # both series of g_n, four terms for each load and store of the sums; then to their lanes and times fc
-    series = singles(4 * (k - 1), 2 + 8 * ((k - 1) // 4) + 5 * ((k - 1) % 4)) + singles(5, 5 + 7)
-    expansion = singles(2 * f, 5 * groups) * s.harmonics
-    parts = MEASURE + unit + chebyshev + azimuth + legendre + harmonics + gathered + series * f + expansion
-    return parts * s.angular
-
-
-def radial_forward_work(s: Sizes) -> Work:
-    k = s.radial_basis
-    rows = singles(0, 7) + MEASURE
-    sums = singles(4, 4) + singles(3 * (k - 2), 5 * -(-(k - 2) // 4))
-    return (rows + sums) * s.radial
-
-
-def linear(n_in: int, n_out: int, block: float) -> Work:
-    """``contract`` or ``expand``: four inputs for each load and store of a sum; weights once for a whole block."""
-    return singles(2 * n_in * n_out, 1.5 * n_in * n_out + n_in * n_out / block)
-
-
-def networks_work(s: Sizes) -> Work:
-    f, n_in = s.functions, s.types * s.radial_basis
-    tanh = singles(22, 2)  # bias, clamp, square, two polynomials of fourth degree, product, quotient
-    layers = (linear(s.dim, s.hidden_1, s.block) + linear(s.hidden_1, s.hidden_2, s.block)) * 2
-    neurons = (tanh + singles(3, 2)) * (s.hidden_1 + s.hidden_2) + singles(2, 3) * max(s.hidden_1, s.hidden_2)
-    invariants = (singles(2, 3) * s.harmonics + singles(4, 5) * s.monomials) * f
-    reverse = (singles(1, 3) * s.harmonics + singles(4, 5) * (3 * s.monomials) + singles(1, 2) * s.l_max) * f
-    scaling = singles(1, 2) * (2 * s.dim)
-    radial = linear(n_in, s.radial_functions, s.block) * 2
-    return layers + neurons + invariants + reverse + scaling + radial
-
-
-def angular_backward_work(s: Sizes) -> Work:
-    f, groups = s.functions, -(-s.functions // 4)
-    slopes = singles(4 * f + 2 * groups, 13 * groups - 1) * s.harmonics + singles(0, 1)
-    zonal, others = singles(3, 4) * s.l_max, singles(17, 14) * (s.l_max * (s.l_max + 1) / 2)
-    return (slopes + zonal + others + singles(16, 11 + 4)) * s.angular
-
-
-def radial_backward_work(s: Sizes, *, virials: bool) -> Work:
-    k = s.radial_basis
-    groups = (k + 2) // 4
-    values = singles(2 * (3 * (k - 1) + 3) + 1, 4 + 9 * groups + 7)
-    slope = singles(8, 12)
-    pairs = (singles(0, 7) + MEASURE + values + slope) * s.radial
-    # sums of forces on the centre and on the neighbour, which is looked up twice; then the virial of either kind
-    force = singles(6, 3 + 3 + 2 * 3 + 2)
-    virial = singles(18, 3 + 2 * 9) if virials else singles(18, 12)
-    return pairs + (force + virial) * (s.radial + s.angular)
-
-
-def stage_work(s: Sizes, *, virials: bool) -> list[tuple[str, Work]]:
-    return [
-        ("pair search", pair_search(s)),
-        ("angular forward", angular_forward_work(s)),
-        ("radial forward", radial_forward_work(s)),
-        ("networks, invariants", networks_work(s)),
-        ("angular backward", angular_backward_work(s)),
-        ("radial backward, scatter", radial_backward_work(s, virials=virials)),
-    ]
+def operations(settings: Settings, near: Neighbors, monomials: int) -> dict[str, float]:
+    """Floating-point operations of each stage for an atom; a multiply-add is two, as are 1 / r and its root."""
+    (nr, n), (kr, k) = settings.functions, settings.basis
+    lm, densities = settings.n_harmonics, settings.n_types * kr
+    layers = [settings.dim, *settings.neuron]
+    dense = 2 * sum(a * b for a, b in pairwise(layers)) + 2 * nr * densities + n * (2 * lm + 4 * monomials)
+    return {
+        "pairs within the cutoff": 8 * (near.listed_radial + near.listed_angular),
+        "radial densities": near.radial * (55 + 3 * (kr - 1)),
+        "angular: slots, functions, harmonics": near.angular * (65 + 2 * (k - 2) + n * (4 * (k - 1) + 4) + 3 * lm),
+        "expansion, invariants, networks": near.angular * 2 * n * lm + 2 * dense + 30 * sum(layers[1:]) + 3 * densities,
+        "angular: slopes, forces": near.angular * ((4 * n + 2) * lm + 9 * lm + 44),
+        "radial: forces": near.radial * (6 * (kr - 1) + 3 + 24),
+    }
 
 
 # --- what it does -----------------------------------------------------------------------------------------------------
@@ -324,41 +211,44 @@ def stage_work(s: Sizes, *, virials: bool) -> list[tuple[str, Work]]:
 
 @kernel
 def sweep_until(x, origin, chunk, weights, scratch, out, stages: int) -> None:
-    """``site_sweep`` as far as the given number of stages."""
-    _clear(out)
+    """``site_sweep`` as far as the given number of stages, without ZBL."""
+    out.sums[:] = out.sums.dtype.type(0.0)
+    out.virial[:] = 0.0
+    series, terms, networks = weights.series, weights.terms, weights.series.networks
     w = _work(weights, chunk, scratch)
-    if stages == 0:
-        return
+    D, R, slots = w.slopes.R[: w.D_slopes.shape[0]], w.values.R[: w.D_slopes.shape[0]], w.slots
     for b in range(chunk.blocks.shape[0]):
-        begin, end, a = chunk.blocks[b, 0], chunk.blocks[b, 1], chunk.blocks[b, 2]
-        m = end - begin
-        for i in range(m):
-            find_radial_pairs(x, chunk, begin + i, weights.inverse_cutoff[0, a], i, w)
-        lanes = angular_lanes(x, chunk, begin, m, weights.inverse_cutoff[1, a], w)
+        begin, a = chunk.blocks[b, 0], chunk.blocks[b, 2]
+        m, net = chunk.blocks[b, 1] - begin, a if networks.W0.shape[0] > 1 else 0
+        radial, angular = terms.inverse_cutoff[0, a], terms.inverse_cutoff[1, a]
+        if stages == 0:
+            continue
+        close_pairs(x, origin, chunk.homes, chunk.angular, begin, m, angular, w.angular)
+        close_pairs(x, origin, chunk.homes, chunk.radial, begin, m, radial, w.radial.pairs)
         if stages == 1:
             continue
-        angular_forward(weights, a, m, lanes, w)
+        radial_densities(w.radial, m, radial, R)
         if stages == 2:
             continue
-        for i in range(m):
-            radial_forward(weights.inverse_cutoff[0, a], i, w)
+        fill_slots(w.angular, w.order, w.shifts, 0, m, out.sums.shape[0] - 1, terms.rows, slots)
+        radial_functions(angular, series.series[a], series.slopes[a], terms.rows, slots)
+        unit_vectors(terms.rows, slots)
+        harmonics(terms.harmonics, terms.rows, slots)
         if stages == 3:
             continue
-        _networks(weights, a, m, w)
+        forward(series, terms, a, slots, w.values)
+        output_sum(networks.w[net], w.values.h1 if networks.W1.shape[1] == 0 else w.values.h2, w.U)
+        energy_gradient(series, terms, a, w.values, w.slopes, D, w.D_slopes)
+        for i in range(m):
+            out.energies[chunk.atoms[begin + i]] = w.U[i] - networks.bias[a]
         if stages == 4:
             continue
-        angular_backward(weights, a, m, lanes, w)
+        energy_slopes(terms.rows, slots, w.slopes.a)
+        partial_forces(terms.harmonics, terms.rows, slots)
+        angular_forces(terms.rows, slots, chunk.atoms, begin, m, w.rows, out.sums, out.virial)
         if stages == 5:
             continue
-        for i in range(m):
-            atom = chunk.atoms[begin + i]
-            energy = w.U[i] - weights.networks.bias[a]
-            first, last = w.lane_start[i, 0], w.lane_start[i, -1]
-            if weights.zbl.shape[0] > 0:
-                energy += add_zbl(w.S, first, last, w.lane_type, weights.zbl[a])
-            out.energies[atom] = energy
-            scatter(w.S, first, last, w.lane_atom, 0, origin, atom, out)
-            radial_backward(origin, atom, weights.inverse_cutoff[0, a], i, w, out)
+        radial_forces(w.radial, chunk.atoms, begin, m, D, w.D_slopes, w.rows, out.sums, out.virial)
 
 
 STAGES = 6
@@ -383,43 +273,22 @@ def make_system(name: str, data: Path, *, virials: bool) -> System:
     return System(model, frame, evaluator, virials)
 
 
-def sizes_of(system: System) -> Sizes:
-    settings, weights = system.model.settings, system.evaluator.weights
+def neighbors_of(system: System) -> Neighbors:
     exact = make_evaluator(system.model, system.frame, precision="single", threads=1, skin=0.0)
     evaluate(exact, system.frame.positions, system.frame.cell)
-    near, listed = exact.neighbor_counts(), system.evaluator.neighbor_counts()
-    by_type = np.concatenate([np.diff(chunk.radial.start, axis=1) for chunk in exact._lists.chunks])
-    blocks = sum(len(chunk.blocks) for chunk in system.evaluator._lists.chunks)
-    return Sizes(
-        listed_radial=float(listed[0].mean()),
-        listed_angular=float(listed[1].mean()),
-        radial=float(near[0].mean()),
-        angular=float(near[1].mean()),
-        radial_lanes=float((-(-by_type // 8) * 8).sum(axis=1).mean()),
-        angular_lanes=float((-(-near[1] // PADDING) * PADDING).mean()),
-        block=system.frame.n_atoms / blocks,
-        types=settings.n_types,
-        radial_basis=settings.basis[0],
-        radial_functions=settings.functions[0],
-        basis=settings.basis[1],
-        functions=settings.functions[1],
-        l_max=settings.l_three_body,
-        harmonics=settings.n_harmonics,
-        monomials=len(weights.monomials),
-        dim=settings.dim,
-        hidden_1=settings.neuron[0],
-        hidden_2=settings.neuron[1] if len(settings.neuron) > 1 else 0,
-    )
+    counts = (*exact.neighbor_counts(), *system.evaluator.neighbor_counts())
+    return Neighbors(*(float(each.mean()) for each in counts))
 
 
 def round_times(system: System, rounds: int) -> NDArray[np.float64]:
     """Seconds of each round: of a sweep up to each stage, of the sweep itself and of ``Evaluator.evaluate``."""
     evaluator, n = system.evaluator, system.frame.n_atoms
     lists, weights = evaluator._lists, evaluator.weights
-    x, origin, scratch = lists.x, lists.images.origin, np.zeros(SCRATCH, np.float32)
+    x, origin = lists.x, lists.images.origin
+    scratch = np.zeros(max(chunk.scratch for chunk in lists.chunks), np.float32)
     width = WITH_VIRIAL if system.virials else FORCE_ONLY
     energies, totals = np.zeros(n), np.zeros((len(lists.chunks), 9))
-    sums = np.zeros((len(lists.chunks), n, width), np.float32)
+    sums = np.zeros((len(lists.chunks), n + 1, width), np.float32)
     tasks = [
         (chunk, Sites(energies, part, total)) for chunk, part, total in zip(lists.chunks, sums, totals, strict=True)
     ]
@@ -444,45 +313,35 @@ def round_times(system: System, rounds: int) -> NDArray[np.float64]:
 
 
 def timed(run: Callable[[], object], calls: int) -> float:
-    begin = perf_counter()
+    begin = thread_time()
     for _ in range(calls):
         run()
-    return (perf_counter() - begin) / calls
+    return (thread_time() - begin) / calls
 
 
 def stage_times(system: System, rounds: int) -> NDArray[np.float64]:
     """Seconds of what comes before the stages, of each stage, of a sweep and of what an evaluation does beside it.
 
-    Differences are taken within a round, which passes too quickly for the machine to change its pace, and are medians
-    of the quickest third of the rounds.
+    Differences are those of the quickest rounds of each.
     """
-    times = round_times(system, rounds)
-    quickest = times[np.argsort(times.sum(axis=1))[: max(1, rounds // 3)]]
-    parts, sweep, evaluation = quickest[:, : STAGES + 1], quickest[:, STAGES + 1], quickest[:, STAGES + 2]
-    return np.median(np.column_stack([parts[:, 0], np.diff(parts, axis=1), sweep, evaluation - sweep]), axis=0)
+    times = round_times(system, rounds).min(axis=0)
+    parts, sweep, evaluation = times[: STAGES + 1], times[STAGES + 1], times[STAGES + 2]
+    return np.concatenate([parts[:1], np.diff(parts), [sweep, evaluation - sweep]])
 
 
 def stages(system: System, peak: dict[str, float], rounds: int) -> dict:
-    """Time, work and fraction of the peak of each stage, in microseconds, flops and bytes an atom."""
-    if not system.evaluator.weights.direct:
-        raise RuntimeError("only the direct angular route is counted here")
-    sizes, n = sizes_of(system), system.frame.n_atoms
+    """Time, work and fraction of the peak of each stage, in microseconds and flops an atom."""
+    near, n = neighbors_of(system), system.frame.n_atoms
+    flops = operations(system.model.settings, near, len(system.evaluator.weights.terms.monomials))
     before, *seconds, sweep, rest = (stage_times(system, rounds) / n).tolist()
-    flop_rate, read_rate = 1e9 * peak["multiply-add GFlop/s"], 1e9 * peak["L1 read GB/s"]
     rows = [
-        {
-            "stage": name,
-            "us": 1e6 * own,
-            **asdict(work),
-            "of_peak_flops": work.flops / own / flop_rate,
-            "of_l1_read": work.bytes / own / read_rate,
-        }
-        for (name, work), own in zip(stage_work(sizes, virials=system.virials), seconds, strict=True)
+        {"stage": name, "us": 1e6 * own, "flops": count, "of_peak": count / own / 1e9 / peak["multiply-add GFlop/s"]}
+        for (name, count), own in zip(flops.items(), seconds, strict=True)
     ]
     return {
         "atoms": n,
         "virials": system.virials,
-        "sizes": asdict(sizes),
+        "neighbors": asdict(near),
         "stages": [
             {"stage": "call, clearing", "us": 1e6 * before},
             *rows,
@@ -504,25 +363,22 @@ def peak_table(peaks: dict[int, dict[str, float]]) -> str:
 
 
 def stage_table(name: str, result: dict) -> str:
-    s = result["sizes"]
+    near = Neighbors(**result["neighbors"])
     kind = "per-atom virials" if result["virials"] else "total virial"
     lines = [
-        f"{name}, {kind}, one thread; of {s['listed_radial']:.1f} + {s['listed_angular']:.1f} listed pairs an atom"
-        f" {s['radial']:.1f} + {s['angular']:.1f} are within the cutoffs, {s['radial_lanes']:.1f} +"
-        f" {s['angular_lanes']:.1f} with padding; {s['block']:.1f} atoms a block",
-        f"{'an atom':26}{'us':>8}{'flops':>9}{'bytes':>9}{'GFlop/s':>9}{'GB/s':>8}{'of peak':>9}{'of L1 read':>12}",
+        f"{name}, {kind}, one thread; of {near.listed_radial:.1f} + {near.listed_angular:.1f} listed pairs an atom"
+        f" {near.radial:.1f} + {near.angular:.1f} are within the cutoffs",
+        f"{'an atom':40}{'us':>8}{'flops':>9}{'GFlop/s':>9}{'of peak':>9}",
     ]
     for row in result["stages"]:
-        line = f"{row['stage']:26}{row['us']:8.3f}"
+        line = f"{row['stage']:40}{row['us']:8.3f}"
         if "flops" in row:
-            line += f"{row['flops']:9.0f}{row['bytes']:9.0f}{1e-3 * row['flops'] / row['us']:9.1f}"
-            line += f"{1e-3 * row['bytes'] / row['us']:8.1f}{row['of_peak_flops']:9.0%}{row['of_l1_read']:12.0%}"
+            line += f"{row['flops']:9.0f}{1e-3 * row['flops'] / row['us']:9.1f}{row['of_peak']:9.0%}"
         lines.append(line)
     flops = sum(row.get("flops", 0.0) for row in result["stages"])
-    numbers = sum(row.get("bytes", 0.0) for row in result["stages"])
-    rates = f"{1e-3 * flops / result['sweep_us']:9.1f}{1e-3 * numbers / result['sweep_us']:8.1f}"
-    lines.append(f"{'the sweep itself':26}{result['sweep_us']:8.3f}{flops:9.0f}{numbers:9.0f}{rates}")
-    lines.append(f"{'the whole evaluation':26}{result['evaluation_us']:8.3f}")
+    sweep = result["sweep_us"]
+    lines.append(f"{'the sweep itself':40}{sweep:8.3f}{flops:9.0f}{1e-3 * flops / sweep:9.1f}")
+    lines.append(f"{'the whole evaluation':40}{result['evaluation_us']:8.3f}")
     return "\n".join(lines)
 
 

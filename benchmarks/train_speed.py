@@ -40,21 +40,13 @@ from neptuner.kernels.angular_sums import (
     partial_forces,
     scatter_forces,
 )
+from neptuner.kernels.block_energy import angular_part, cut_dense, energy_gradient, scale
 from neptuner.kernels.block_linear import accumulate, contract
 from neptuner.kernels.block_network import hidden_layer, output_sum
 from neptuner.kernels.compile import kernel
 from neptuner.kernels.invariants import invariants, invariants_reverse, invariants_tangent_reverse
 from neptuner.kernels.radial_pairs import radial_forces, radial_scratch, radial_transpose
-from neptuner.kernels.sweeps import (
-    Part,
-    _dense,
-    _energy_gradient,
-    _gather,
-    _push_forward,
-    _reverse_networks,
-    _scale,
-    _slots,
-)
+from neptuner.kernels.sweeps import Part, _gather, _push_forward, _reverse_networks
 from neptuner.kernels.vectors import BLOCK
 from neptuner.kernels.weights import part_of, weights_of, zero_gradients
 from neptuner.potential.model import Model
@@ -78,18 +70,18 @@ def sweep_until(
 ) -> None:
     """``energy_sweep`` and what of ``gradient_sweep`` is not done there, as far as the given number of stages."""
     forces[:] = forces.dtype.type(0.0)
-    w, rows = make_slots(geometry.angular, part.blocks, part.atoms, terms.rows, scratch), terms.rows
+    w, rows = make_slots(geometry.angular.start, part.blocks, part.atoms, terms.rows, scratch), terms.rows
     S, networks, n_densities = radial_scratch(geometry.radial, radial), weights.networks, radial.shape[1]
     flat = np.zeros((4, kept.shape[1]), kept.dtype)
-    g, dv = _dense(weights, rows, flat[0]), _dense(weights, rows, flat[1])
-    bar, dbar = _dense(weights, rows, flat[2]), _dense(weights, rows, flat[3])
+    g, dv = cut_dense(weights, rows, flat[0]), cut_dense(weights, rows, flat[1])
+    bar, dbar = cut_dense(weights, rows, flat[2]), cut_dense(weights, rows, flat[3])
     dz1, dz2, exists = np.zeros_like(dv.h1), np.zeros_like(dv.h2), np.ones(BLOCK, kept.dtype)
     U, slopes = np.empty(BLOCK, kept.dtype), np.empty((n_densities, BLOCK), kept.dtype)
     l_max, monomials, factors, five = terms.l_max, terms.monomials, terms.factors, terms.five_body
     for b in range(part.blocks.shape[0]):
         begin, a = part.blocks[b, 0], part.blocks[b, 2]
         m, net = part.blocks[b, 1] - begin, a if networks.W0.shape[0] > 1 else 0
-        v, D, dR = _dense(weights, rows, kept[b % kept.shape[0]]), g.R[:n_densities], dv.R[:n_densities]
+        v, D, dR = cut_dense(weights, rows, kept[b % kept.shape[0]]), g.R[:n_densities], dv.R[:n_densities]
         if stages == 0:
             continue
         fill_slots(geometry.angular, part.atoms, part.shifts, begin, m, part.atoms.shape[0], rows, w)
@@ -107,11 +99,11 @@ def sweep_until(
             continue
         _gather(radial, part.atoms, begin, m, v.R)
         contract(weights.c_radial[a], v.R, v.q)
-        invariants(v.a, l_max, monomials, factors, five, _slots(v, weights))
-        _scale(v.q, networks.q_scaler, v.x)
+        invariants(v.a, l_max, monomials, factors, five, angular_part(v, weights))
+        scale(v.q, networks.q_scaler, v.x)
         hidden_layer(networks.W0[net], networks.b0[net], v.x, v.h1)
         output_sum(networks.w[net], v.h1, U)
-        _energy_gradient(weights, terms, a, v, g, D, slopes)
+        energy_gradient(weights, terms, a, v, g, D, slopes)
         if stages == 5:
             continue
         energy_slopes(rows, w, g.a)
@@ -139,7 +131,8 @@ def sweep_until(
         _push_forward(weights, terms, a, v, dv, dz1, dz2)
         _reverse_networks(weights, a, v, dv, dz1, dz2, U, exists, bar, dbar, gradient)
         accumulate(bar.q, v.R, dbar.q, dv.R, gradient.c_radial[a])
-        q, dq, q_bar, dq_bar = _slots(v, weights), _slots(dv, weights), _slots(bar, weights), _slots(dbar, weights)
+        q, dq = angular_part(v, weights), angular_part(dv, weights)
+        q_bar, dq_bar = angular_part(bar, weights), angular_part(dbar, weights)
         invariants_tangent_reverse(v.a, dv.a, l_max, monomials, factors, five, q, dq, q_bar, dq_bar, bar.a)
         invariants_reverse(v.a, l_max, monomials, factors, five, q, dq_bar, dbar.a)
         if stages == 12:

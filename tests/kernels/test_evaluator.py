@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from models import CELL, EVERY_KIND, VARIANTS, random_frame, random_model
 from neptuner.files.frames import Frame
 from neptuner.kernels.evaluator import Evaluator
-from neptuner.kernels.site_weights import is_direct, site_weights
+from neptuner.kernels.site_weights import site_weights
 from neptuner.potential.model import Model
 from neptuner.potential.parameters import parameter_count
 from neptuner.potential.reference import evaluate as reference
@@ -25,13 +25,13 @@ from neptuner.potential.reference import evaluate as reference
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 
 
-def evaluator(model: Model, frame: Frame, dtype=np.float64, *, direct: bool | None = None, **options) -> Evaluator:
+def evaluator(model: Model, frame: Frame, dtype=np.float64, **options) -> Evaluator:
     types = np.array([model.settings.elements.index(symbol) for symbol in frame.species], dtype=np.int32)
-    return Evaluator(site_weights(model, dtype, direct=direct), types, frame.pbc, **options)
+    return Evaluator(site_weights(model, dtype), types, frame.pbc, **options)
 
 
-def check(model: Model, frame: Frame, dtype=np.float64, *, direct: bool | None = None) -> None:
-    outputs = evaluator(model, frame, dtype, direct=direct).evaluate(frame.positions, frame.cell)
+def check(model: Model, frame: Frame, dtype=np.float64) -> None:
+    outputs = evaluator(model, frame, dtype).evaluate(frame.positions, frame.cell)
     expected, tolerance = reference(model, frame), TOLERANCE[dtype]
     assert np.abs(outputs.energies - expected.energies).max() < tolerance * max(1.0, np.abs(expected.energies).max())
     assert np.abs(outputs.forces - expected.forces).max() < tolerance * max(1.0, np.abs(expected.forces).max())
@@ -40,10 +40,9 @@ def check(model: Model, frame: Frame, dtype=np.float64, *, direct: bool | None =
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("direct", [True, False])
 @pytest.mark.parametrize(("version", "neuron", "l_max"), EVERY_KIND)
-def test_every_kind_is_the_reference(dtype, direct: bool, version: int, neuron, l_max) -> None:
-    check(random_model(version, neuron, l_max), random_frame(1), dtype, direct=direct)
+def test_every_kind_is_the_reference(dtype, version: int, neuron, l_max) -> None:
+    check(random_model(version, neuron, l_max), random_frame(1), dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -59,13 +58,12 @@ def test_every_degree_is_the_reference(l_max: int) -> None:
 
 @pytest.mark.parametrize("n_max", [(0, 0), (2, 4), (5, 9), (1, 18)])
 @pytest.mark.parametrize("basis_size", [(0, 0), (1, 1), (2, 3), (12, 16)])
-@pytest.mark.parametrize("direct", [True, False])
-def test_every_size_is_the_reference(n_max, basis_size, direct: bool) -> None:
+def test_every_size_is_the_reference(n_max, basis_size) -> None:
     small = random_model()
     shape = replace(small.settings, n_max=n_max, basis_size=basis_size)
     rng = np.random.default_rng(0)
     model = Model(shape, 0.3 * rng.normal(size=parameter_count(shape)), rng.uniform(0.01, 0.1, shape.dim))
-    check(model, random_frame(4), direct=direct)
+    check(model, random_frame(4))
 
 
 @pytest.mark.parametrize("pbc", [(True, True, False), (False, True, False), (False, False, False)])
@@ -210,12 +208,6 @@ def test_energy_and_momentum_are_conserved() -> None:
     assert force_field.rebuilds > 3
     assert np.ptp(totals) < 2e-4 * kinetic
     np.testing.assert_allclose(v.mean(axis=0), start, atol=1e-6)
-
-
-def test_the_route_follows_the_shape() -> None:
-    few = random_model().settings
-    assert is_direct(few)
-    assert not is_direct(replace(few, n_max=(4, 16), basis_size=(4, 3), elements=("Mg",)))
 
 
 def test_a_forked_child_has_threads_of_its_own() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from neptuner.kernels import network
 from neptuner.kernels.network import tanh
-from neptuner.kernels.rows import COSINE, SINE
+from neptuner.kernels.pair_vectors import COSINE, SINE
 
 
 def test_no_double_precision_on_pairs(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import numpy as np
 from models import random_frame, random_model
 from neptuner.kernels import (
     angular_functions,
-    angular_rows,
     angular_slots,
     angular_sums,
     block_linear,
@@ -25,8 +24,8 @@ from neptuner.kernels import (
     network,
     pair_vectors,
     radial_pairs,
-    rows,
-    site_sweep,
+    site_forces,
+    site_pairs,
 )
 from neptuner.kernels.compile import kernel
 from neptuner.kernels.engine import evaluate, gradient, make_batch, prepare
@@ -35,21 +34,13 @@ from neptuner.kernels.site_weights import site_weights
 from neptuner.kernels.weights import weights_of
 
 ALL_SINGLE = [
-    rows.measure,
-    rows.chebyshev_sums,
-    rows.derivative_series,
-    rows.chebyshev_values,
-    angular_rows.unit_vectors,
-    angular_rows.chebyshev_rows,
-    angular_rows.gather_chebyshev,
-    angular_rows.radial_functions,
-    angular_rows.basis_functions,
-    angular_rows.harmonic_rows,
-    angular_rows.expansion,
-    angular_rows.slopes,
-    angular_rows.partial_forces,
-    site_sweep.radial_rows,
-    site_sweep.radial_forward,
+    site_pairs.radial_densities,
+    site_pairs._begin_sums,
+    site_pairs._eight_sums,
+    site_forces._slopes,
+    site_forces._radial_rows,
+    site_forces._slot_rows,
+    site_forces.take_rows,
     linear.contract,
     linear.expand,
     invariants.invariants,

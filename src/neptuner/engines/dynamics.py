@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from neptuner import __version__
-from neptuner.engines.dynamics_checks import check_script, remarks
+from neptuner.engines.dynamics_checks import check_script, check_trajectories, remarks
 from neptuner.engines.potential import DTYPES, check_options, species_index
 from neptuner.errors import InputError
 from neptuner.files.atomic import write_text
 from neptuner.files.digest import file_hash
 from neptuner.files.run_in import read_script
-from neptuner.files.script import Run, Script
+from neptuner.files.script import DumpXyz, Run, Script
 from neptuner.files.structure import Structure, read_structure, replicate, write_structure
 from neptuner.kernels.evaluator import Evaluator
 from neptuner.kernels.site_weights import site_weights
@@ -120,6 +120,8 @@ def run_dynamics(
     """
     options, observer = options or DynamicsOptions(), observer or DynamicsObserver()
     check_options(options.precision, options.threads, options.skin)
+    if not 0 <= options.seed < 2**63:
+        raise InputError(f"the seed is {options.seed}, expected 0 to 2^63 - 1")
     inputs = read_inputs(Path(folder))
     checkpoint = _checkpoint(inputs, options)
     if isinstance(checkpoint, dict):
@@ -145,6 +147,8 @@ def read_inputs(folder: Path) -> _Inputs:
     species_index(structure.species, model.settings.elements, structure.path)
     structure = replicate(structure, script.replicate)
     check_script(script, structure)
+    inputs = ("run.in", "model.xyz", script.potential)
+    check_trajectories(script, folder, {*inputs, "restart.xyz", CHECKPOINT, SUMMARY, LAST_GOOD, *OUTPUTS})
     hashes = {"run.in": file_hash(folder / "run.in"), "model.xyz": file_hash(folder / "model.xyz")}
     return _Inputs(folder, script, structure, model, hashes | {"potential": file_hash(path)})
 
@@ -154,15 +158,21 @@ def _checkpoint(inputs: _Inputs, options: DynamicsOptions) -> Checkpoint | dict[
     folder = inputs.folder
     if options.resume and (folder / SUMMARY).exists():
         found: dict[str, Any] = json.loads((folder / SUMMARY).read_text())
-        if found.get("finished") and found.get("sha256") == inputs.sha256:
+        if found.get("finished") and _is_of(found, inputs, options):
             return found
     if options.resume and (folder / CHECKPOINT).exists():
         checkpoint = load(folder / CHECKPOINT)
         _refuse_other_inputs(checkpoint, inputs, options)
         return checkpoint
-    if not options.overwrite and not options.resume:
+    if not options.overwrite:
         _refuse_to_overwrite(inputs)
     return None
+
+
+def _is_of(summary: dict[str, Any], inputs: _Inputs, options: DynamicsOptions) -> bool:
+    """Whether a summary is that of these inputs and options."""
+    found = (summary.get("sha256"), summary.get("precision"), summary.get("skin_angstrom"), summary.get("seed"))
+    return found == (inputs.sha256, options.precision, options.skin, options.seed)
 
 
 def _identity(inputs: _Inputs, options: DynamicsOptions) -> dict[str, Any]:
@@ -194,7 +204,8 @@ def _refuse_to_overwrite(inputs: _Inputs) -> None:
 
 def _trajectories(script: Script) -> list[str]:
     runs = [action for action in script.actions if isinstance(action, Run)]
-    return [m.filename for run in runs for m in run.measures if hasattr(m, "filename") and not m.filename.endswith("*")]
+    names = [m.filename for run in runs for m in run.measures if isinstance(m, DumpXyz)]
+    return [name for name in names if not name.endswith("*")]
 
 
 def _carry_out(
@@ -206,12 +217,8 @@ def _carry_out(
 ) -> dict[str, Any]:
     system, evaluator = make_system(inputs.structure, inputs.model), make_evaluator(inputs, options)
     if checkpoint is None:
+        standing = _first_standing(inputs, options, system, evaluator)
         _remove_earlier(inputs)
-        structure = inputs.structure
-        state = first_state(
-            system, structure.positions, structure.cell, structure.velocities, evaluator, options.seed
-        )  # fmt: skip
-        standing = Standing(state, has_velocities=structure.velocities is not None)
     else:
         standing = checkpoint.standing
         evaluator.restore(checkpoint.anchor)
@@ -235,6 +242,15 @@ def _carry_out(
     return summary
 
 
+def _first_standing(inputs: _Inputs, options: DynamicsOptions, system: System, evaluator: Evaluator) -> Standing:
+    given = inputs.structure
+    try:
+        state = first_state(system, given.positions, given.cell, given.velocities, evaluator, options.seed)
+    except ValueError as error:
+        raise InputError(str(error), path=given.path) from error
+    return Standing(state, has_velocities=given.velocities is not None)
+
+
 def make_system(structure: Structure, model: Model) -> System:
     """Take what does not change of a structure, with species as the potential counts them."""
     types = species_index(structure.species, model.settings.elements, structure.path)
@@ -255,7 +271,7 @@ def make_evaluator(inputs: _Inputs, options: DynamicsOptions) -> Evaluator:
 
 
 def _remove_earlier(inputs: _Inputs) -> None:
-    for name in (*OUTPUTS, *_trajectories(inputs.script), SUMMARY, LAST_GOOD):
+    for name in (CHECKPOINT, *OUTPUTS, *_trajectories(inputs.script), SUMMARY, LAST_GOOD):
         (inputs.folder / name).unlink(missing_ok=True)
 
 
@@ -332,7 +348,7 @@ def _save_wreck(
     watch.outputs.flush()
     summary = _summary(inputs, options, watch, Standing(error.good), finished=False)
     atom = None if error.atom is None else error.atom + 1
-    summary["exploded"] = {"step": error.good.step + 1, "atom": atom, "sentence": str(error)}
+    summary["exploded"] = {"step": error.step, "atom": atom, "sentence": str(error)}
     write_text(inputs.folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
     (inputs.folder / CHECKPOINT).unlink(missing_ok=True)
 

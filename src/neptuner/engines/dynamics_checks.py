@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from neptuner.errors import InputError
@@ -113,6 +115,33 @@ def _check_barostat(script: Script, structure: Structure, run: Run) -> None:
             path=script.path,
             line=line,
         )
+
+
+def check_trajectories(script: Script, folder: Path, taken: set[str]) -> None:
+    """Check where trajectories go.
+
+    Parameters
+    ----------
+    script, folder
+        What is asked for, and where.
+    taken
+        Names of the other files of the simulation.
+
+    Raises
+    ------
+    InputError
+        With the line, for one in the place of another file or in a folder that is not there.
+    """
+    others = {(folder / name).resolve() for name in taken}
+    runs = [action for action in script.actions if isinstance(action, Run)]
+    for measure in (m for run in runs for m in run.measures if isinstance(m, DumpXyz)):
+        file = folder / measure.filename
+        if file.resolve() in others:
+            message = f"`{measure.filename}` is the name of another file of the simulation; take one of its own"
+            raise InputError(message, path=script.path, line=measure.line)
+        if not file.parent.is_dir():
+            message = f"there is no folder `{file.parent}` for `{measure.filename}`; make it first"
+            raise InputError(message, path=script.path, line=measure.line)
 
 
 def remarks(script: Script, structure: Structure, model: Model, seed: int) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neptuner.kernels.angular_rows import Harmonics
 from neptuner.kernels.angular_slots import GROUPS, Rows, Slots
 from neptuner.kernels.compile import inner_kernel
+from neptuner.kernels.legendre import Harmonics
 from neptuner.kernels.pair_vectors import measure
 from neptuner.kernels.vectors import LANES, fma, get, load, put, root, splat, store
 

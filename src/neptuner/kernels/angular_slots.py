@@ -116,10 +116,10 @@ class Slots(NamedTuple):
 
 
 @inner_kernel
-def make_slots(pairs: PairList, blocks: Integers, atoms: Integers, rows: Rows, scratch: Array) -> Slots:
-    """Cut scratch for the largest of some blocks."""
-    stride, sorted_stride = _room(pairs, blocks, atoms)
-    n_types, split = pairs.start.shape[1] - 1, rows.slot_rows * stride
+def make_slots(start: Integers, blocks: Integers, atoms: Integers, rows: Rows, scratch: Array) -> Slots:
+    """Cut scratch for the largest of some blocks; ``start`` is that of a list of pairs."""
+    stride, sorted_stride = _room(start, blocks, atoms)
+    n_types, split = start.shape[1] - 1, rows.slot_rows * stride
     w = Slots(
         scratch[:split],
         stride,
@@ -142,22 +142,22 @@ def make_slots(pairs: PairList, blocks: Integers, atoms: Integers, rows: Rows, s
 
 
 @kernel
-def scratch_size(pairs: PairList, blocks: Integers, atoms: Integers, rows: Rows) -> int:
+def scratch_size(start: Integers, blocks: Integers, atoms: Integers, rows: Rows) -> int:
     """Count the numbers of scratch that some blocks need."""
-    stride, sorted_stride = _room(pairs, blocks, atoms)
+    stride, sorted_stride = _room(start, blocks, atoms)
     return rows.slot_rows * stride + rows.sorted_rows * sorted_stride
 
 
 @inner_kernel
-def _room(pairs: PairList, blocks: Integers, atoms: Integers) -> tuple[int, int]:
+def _room(start: Integers, blocks: Integers, atoms: Integers) -> tuple[int, int]:
     """Lengths of the rows: odd multiples of a line of the cache, so that rows do not fall on each other."""
-    n_types, most, most_sorted = pairs.start.shape[1] - 1, 0, 0
+    n_types, most, most_sorted = start.shape[1] - 1, 0, 0
     for b in range(blocks.shape[0]):
         lanes = count = 0
         for low in range(blocks[b, 0], blocks[b, 1], LANES):
             slots = 0
             for k in range(low, min(low + LANES, blocks[b, 1])):
-                neighbors = pairs.start[atoms[k], n_types] - pairs.start[atoms[k], 0]
+                neighbors = start[atoms[k], n_types] - start[atoms[k], 0]
                 slots, count = max(slots, neighbors), count + neighbors
             lanes += (slots + 1) // 2 * 2 * LANES
         most, most_sorted = max(most, lanes), max(most_sorted, count)

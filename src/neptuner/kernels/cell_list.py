@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.compile import kernel
+from neptuner.kernels.vectors import LANES
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
@@ -37,7 +38,7 @@ class NeighborList(NamedTuple):
     start: Longs
     """``(n_atoms, n_types + 1)``: first neighbour of species t; the last column ends the atom."""
     neighbor: Integers
-    """Images in the order of the grid, ``(>= n_pairs,)``."""
+    """Images in the order of the grid, ``(>= n_pairs + LANES,)``; behind the pairs stand images for whole vectors."""
 
 
 def sort_into_boxes(x: Floats, types: Integers, reach: float) -> tuple[Grid, Integers]:
@@ -165,6 +166,9 @@ def _search(
         n_radial = _by_species(near, near_r2, near_type, found, limits, n_types, n_radial, start_radial[k], radial)
         limits = cutoffs2[1, grid.types[atom]]
         n_angular = _by_species(near, near_r2, near_type, found, limits, n_types, n_angular, start_angular[k], angular)
+    radial, angular = _with_room(radial, n_radial, LANES), _with_room(angular, n_angular, LANES)
+    radial[n_radial : n_radial + LANES] = 0
+    angular[n_angular : n_angular + LANES] = 0
     return radial, angular
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,19 +10,21 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from neptuner.kernels.blocks import species_blocks
 from neptuner.kernels.cell_list import Grid, find_neighbors, sort_into_boxes
 from neptuner.kernels.compile import kernel
-from neptuner.kernels.rows import LANES
-from neptuner.kernels.site_sweep import FORCE_ONLY, PADDING, SCRATCH, WITH_VIRIAL, Chunk, Sites, site_sweep
-from neptuner.kernels.site_weights import SiteWeights
+from neptuner.kernels.memory import scratch
+from neptuner.kernels.site_forces import FORCE_ONLY, WITH_VIRIAL
+from neptuner.kernels.site_sweep import Chunk, Sites, site_scratch, site_sweep
+from neptuner.kernels.site_weights import SiteWeights, reaches
 from neptuner.kernels.threads import run_all
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
-BLOCK = 32
-"""Most atoms in a block: enough for the networks, few enough for the second-level cache."""
+MOST_ANGULAR = 1024
+"""Angular neighbours of an atom beyond which a structure is not sensible."""
 
 ATOMS_IN_CHUNK, MOST_CHUNKS = 100, 16
 """Chunks depend on the number of atoms only, so that results do not depend on the number of threads."""
@@ -68,7 +69,8 @@ def make_chunks(
     x: Floats,
     origin: Integers,
     types: Integers,
-    cutoffs: Floats,
+    weights: SiteWeights,
+    skin: float = 0.0,
     *,
     threads: int = 1,
     before: Sequence[Chunk] = (),
@@ -83,8 +85,10 @@ def make_chunks(
         Atom of each image, ``(n_images,)``.
     types
         Species of each atom, ``(n_atoms,)``.
-    cutoffs
-        Radial and angular reach of species pairs in angstrom, ``(2, n_types, n_types)``.
+    weights
+        The potential.
+    skin
+        Extra reach in angstrom.
     threads
         Number of threads.
     before
@@ -97,20 +101,22 @@ def make_chunks(
     Raises
     ------
     ValueError
-        If an atom has more angular neighbours than there are lanes.
+        If an atom has over a thousand angular neighbours.
     """
-    n = len(types)
+    n, cutoffs = len(types), reaches(weights) + skin
     grid, order = sort_into_boxes(x, types[origin], float(cutoffs.max()))
     homes = np.empty(len(order), np.int32)
     homes[order] = np.arange(len(order), dtype=np.int32)
     atoms = np.lexsort((homes[:n], types)).astype(np.int32)
+    blocks = species_blocks(types[atoms], cutoffs.shape[1])
     pieces = _pieces(n)
-    bounds = [n * k // pieces for k in range(pieces + 1)]
+    bounds = [len(blocks) * k // pieces for k in range(pieces + 1)]
     chunks: dict[int, Chunk] = {}
 
     def fill(k: int) -> None:
-        mine, old = atoms[bounds[k] : bounds[k + 1]], before[k] if len(before) == pieces else None
-        chunks[k] = _chunk(grid, mine, homes[mine], types[mine], cutoffs, old)
+        mine, old = blocks[bounds[k] : bounds[k + 1]], before[k] if len(before) == pieces else None
+        chunk = _chunk(grid, atoms, homes, mine, cutoffs, old)
+        chunks[k] = chunk._replace(scratch=site_scratch(chunk, weights))
 
     run_all([partial(fill, k) for k in range(pieces)], threads)
     return [chunks[k] for k in range(pieces)], order
@@ -122,31 +128,17 @@ def _pieces(n_atoms: int) -> int:
     return 1 << (wanted.bit_length() - 1) if wanted > 1 else 1
 
 
-def _chunk(
-    grid: Grid, atoms: Integers, homes: Integers, types: Integers, cutoffs: Floats, before: Chunk | None
-) -> Chunk:
-    room = (64 * len(atoms), 16 * len(atoms))
+def _chunk(grid: Grid, atoms: Integers, homes: Integers, blocks: Longs, cutoffs: Floats, before: Chunk | None) -> Chunk:
+    first, last = blocks[0, 0], blocks[-1, 1]
+    mine = atoms[first:last]
+    room = (64 * len(mine), 16 * len(mine))
     if before is not None:
         room = (len(before.radial.neighbor), len(before.angular.neighbor))
-    radial, angular = find_neighbors(grid, homes, cutoffs, room)
-    blocks = _blocks(types, angular.start[:, -1] - angular.start[:, 0])
-    return Chunk(atoms, homes, blocks, radial, angular)
-
-
-def _blocks(types: Integers, neighbors: Longs) -> Longs:
-    """Cut atoms sorted by species into blocks whose angular pairs fit the rows of scratch."""
-    room = int(LANES) - PADDING
-    padded = (neighbors + PADDING - 1) // PADDING * PADDING
-    if padded.max(initial=0) > room:
-        raise ValueError(f"an atom has {neighbors.max()} angular neighbours, expected at most {room}")
-    rows, begin, used = [], 0, 0
-    for k, (t, size) in enumerate(zip(types.tolist(), padded.tolist(), strict=True)):
-        if k > begin and (t != types[begin] or k - begin == BLOCK or used + size > room):
-            rows.append((begin, k, types[begin]))
-            begin, used = k, 0
-        used += size
-    rows.append((begin, len(types), types[begin]))
-    return np.array(rows, dtype=np.int64)
+    radial, angular = find_neighbors(grid, homes[mine], cutoffs, room)
+    most = (angular.start[:, -1] - angular.start[:, 0]).max()
+    if most > MOST_ANGULAR:
+        raise ValueError(f"an atom has {most} angular neighbours, expected at most {MOST_ANGULAR}")
+    return Chunk(mine, homes[mine], blocks - np.array([first, first, 0]), radial, angular, 0)
 
 
 def sweep_chunks(
@@ -179,9 +171,9 @@ def sweep_chunks(
     memory
         Where sums were kept in the last call, to be used again.
     """
-    width, dtype = WITH_VIRIAL if virials else FORCE_ONLY, weights.c_radial.dtype
+    width, dtype = WITH_VIRIAL if virials else FORCE_ONLY, weights.dtype
     energies, totals = np.zeros(n_atoms), np.zeros((len(chunks), 9))
-    sums = (memory or Buffer()).array((len(chunks), n_atoms, width), dtype)
+    sums = (memory or Buffer()).array((len(chunks), n_atoms + 1, width), dtype)
     tasks = [
         partial(_sweep, x, origin, chunk, weights, Sites(energies, part, total))
         for chunk, part, total in zip(chunks, sums, totals, strict=True)
@@ -196,16 +188,7 @@ def sweep_chunks(
 
 
 def _sweep(x: Floats, origin: Integers, chunk: Chunk, weights: SiteWeights, out: Sites) -> None:
-    dtype = weights.c_radial.dtype
-    scratch: NDArray[np.floating] | None = getattr(_scratch, dtype.char, None)
-    if scratch is None:
-        scratch = np.zeros(SCRATCH, dtype)
-        setattr(_scratch, dtype.char, scratch)
-    site_sweep(x, origin, chunk, weights, scratch, out)
-
-
-_scratch = threading.local()
-"""Rows for the sweeps of each thread, by precision."""
+    site_sweep(x, origin, chunk, weights, scratch(chunk.scratch, weights.dtype), out)
 
 
 @kernel

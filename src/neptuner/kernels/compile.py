@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
+import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numba
 from numba.extending import overload
 
@@ -72,3 +73,9 @@ def by_precision(single: Callable[[Any], Any], double: Callable[[Any], Any]) -> 
         return single if x == numba.float32 else double
 
     return chosen
+
+
+def processor_has(feature: str) -> bool:
+    """Whether kernels are compiled for this very processor and it has a feature, by LLVM's name."""
+    config: Any = numba.config
+    return not (config.CPU_NAME or config.CPU_FEATURES) and bool(llvm.get_host_cpu_features().get(feature))

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.files.frames import Frame
-from neptuner.kernels.angular_rows import harmonics_of
-from neptuner.kernels.angular_slots import rows_of, scratch_size
+from neptuner.kernels.angular_slots import scratch_size
+from neptuner.kernels.block_energy import Terms, dense_size, terms_of
+from neptuner.kernels.blocks import species_blocks
 from neptuner.kernels.geometry import Geometry, build_geometry
-from neptuner.kernels.invariants import invariant_terms
 from neptuner.kernels.memory import array, scratch
 from neptuner.kernels.sweeps import (
     Part,
-    Terms,
-    dense_size,
     density_sweep,
     descriptor_sweep,
     energy_sweep,
@@ -28,7 +26,6 @@ from neptuner.kernels.sweeps import (
 )
 from neptuner.kernels.threads import run_all
 from neptuner.kernels.training_weights import TrainingWeights, from_chebyshev, training_weights
-from neptuner.kernels.vectors import BLOCK
 from neptuner.kernels.weights import Weights, flatten_gradient, part_of, total_gradient, weights_of, zero_gradients
 from neptuner.potential.model import Model
 from neptuner.potential.settings import Settings
@@ -112,10 +109,7 @@ def prepare(
 ) -> Prepared:
     """Find neighbours and radial densities of frames, once for a data set or a step."""
     geometry = build_geometry(frames, settings, dtype, threads)
-    monomials, factors, five_body = invariant_terms(settings, dtype)
-    inverse_cutoff = (1.0 / settings.pair_cutoffs).astype(dtype)
-    table, rows = harmonics_of(settings.l_three_body, dtype), rows_of(settings)
-    terms = Terms(settings.l_three_body, monomials, factors, five_body, inverse_cutoff, table, rows)
+    terms = terms_of(settings, dtype)
     radial = np.empty((geometry.n_atoms, settings.n_types * settings.basis[0]), dtype)
     bounds = np.linspace(0, geometry.n_atoms, CHUNKS + 1).astype(int)
     run_all(
@@ -133,21 +127,11 @@ def make_batch(prepared: Prepared, frames: Sequence[int] | Integers | None = Non
     neighbors = geometry.angular.start[atoms, -1] - geometry.angular.start[atoms, 0]
     # eight atoms with as many neighbours need fewest slots
     order = np.lexsort((neighbors, geometry.types[atoms]))
-    blocks = _blocks(geometry.types[atoms[order]], prepared.settings.n_types)
+    blocks = species_blocks(geometry.types[atoms[order]], prepared.settings.n_types)
     bounds = np.linspace(0, len(blocks), min(CHUNKS, len(blocks)) + 1).astype(int)
     chunks = tuple(blocks[low:high] for low, high in pairwise(bounds))
-    scratch_needed = scratch_size(geometry.angular, blocks, atoms[order], prepared.terms.rows)
+    scratch_needed = scratch_size(geometry.angular.start, blocks, atoms[order], prepared.terms.rows)
     return Batch(chosen, start, atoms[order], order - atoms[order], chunks, scratch_needed)
-
-
-def _blocks(sorted_types: NDArray[np.int32], n_types: int) -> Integers:
-    ends = np.searchsorted(sorted_types, np.arange(n_types + 1))
-    rows = []
-    for t, (low, high) in enumerate(pairwise(ends)):
-        pieces = -(-(high - low) // BLOCK)
-        cuts = np.linspace(low, high, pieces + 1).astype(np.int64) if pieces else np.array([low])
-        rows += [(begin, end, t) for begin, end in pairwise(cuts)]
-    return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 def evaluate(prepared: Prepared, weights: Weights, batch: Batch, threads: int = 1) -> Outputs:

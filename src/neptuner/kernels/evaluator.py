@@ -128,10 +128,11 @@ class Evaluator:
 
     def _rebuilt(self, positions: Floats, cell: Floats) -> _Lists:
         self.rebuilds += 1
-        cutoffs = reaches(self.weights) + self.skin
-        images = find_images(positions, cell, self.pbc, float(cutoffs.max()))
+        images = find_images(positions, cell, self.pbc, float(reaches(self.weights).max()) + self.skin)
         x = np.empty((len(images.origin), 3))
         place_images(positions, cell, images.origin, images.shift, x)
         before = self._lists.chunks if self._lists else ()
-        chunks, order = make_chunks(x, images.origin, self.types, cutoffs, threads=self.threads, before=before)
+        chunks, order = make_chunks(
+            x, images.origin, self.types, self.weights, self.skin, threads=self.threads, before=before
+        )
         return _Lists(sorted_images(images, order), x[order], chunks, positions.copy(), cell.copy())

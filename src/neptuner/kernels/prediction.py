@@ -62,10 +62,9 @@ def _predict_group(
     index = {symbol: t for t, symbol in enumerate(model.settings.elements)}
     types = np.array([index[symbol] for frame in frames for symbol in frame.species.tolist()], dtype=np.int32)
     start = np.concatenate([[0], np.cumsum([frame.n_atoms for frame in frames])])
-    cutoffs = reaches(weights)
-    x, origin = _side_by_side(frames, start, float(cutoffs.max()))
+    x, origin = _side_by_side(frames, start, float(reaches(weights).max()))
     try:
-        chunks, order = make_chunks(x, origin, types, cutoffs, threads=threads)
+        chunks, order = make_chunks(x, origin, types, weights, threads=threads)
     except ValueError as error:
         raise InputError(f"{error}; are these atoms at sensible distances?", path=frames[0].path) from None
     outputs = sweep_chunks(x[order], origin[order], len(types), chunks, weights, threads=threads)

@@ -16,12 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.kernels.angular_functions import harmonic_tangents, harmonics, radial_functions, unit_vectors
-from neptuner.kernels.angular_rows import Harmonics
-from neptuner.kernels.angular_slots import Rows, Slots, fill_slots, make_slots
+from neptuner.kernels.angular_slots import Slots, fill_slots, make_slots
 from neptuner.kernels.angular_sums import (
     coefficient_gradient,
     energy_slopes,
-    expansion,
     expansion_tangent,
     function_gradients,
     function_tangents,
@@ -29,44 +27,28 @@ from neptuner.kernels.angular_sums import (
     partial_forces,
     scatter_forces,
 )
-from neptuner.kernels.block_linear import accumulate, contract, expand
-from neptuner.kernels.block_network import (
-    hidden_layer,
-    input_gradient,
-    layer_reverse,
-    layer_tangent,
-    output_reverse,
-    output_sum,
+from neptuner.kernels.block_energy import (
+    Dense,
+    Terms,
+    angular_part,
+    cut_dense,
+    dense_size,
+    energy_gradient,
+    forward,
+    scale,
 )
+from neptuner.kernels.block_linear import accumulate, contract
+from neptuner.kernels.block_network import layer_reverse, layer_tangent, output_reverse, output_sum
 from neptuner.kernels.compile import inner_kernel, kernel
 from neptuner.kernels.geometry import Geometry
-from neptuner.kernels.invariants import (
-    invariants,
-    invariants_reverse,
-    invariants_tangent,
-    invariants_tangent_reverse,
-)
+from neptuner.kernels.invariants import invariants_reverse, invariants_tangent, invariants_tangent_reverse
 from neptuner.kernels.radial_pairs import radial_density, radial_forces, radial_scratch, radial_transpose
 from neptuner.kernels.training_weights import TrainingWeights
-from neptuner.kernels.vectors import BLOCK, LANES, load, splat, store
+from neptuner.kernels.vectors import BLOCK
 from neptuner.kernels.weights import Weights
 
 Array = NDArray[np.floating]
 Integers = NDArray[np.int64]
-
-
-class Terms(NamedTuple):
-    """What the kernels know of the settings."""
-
-    l_max: int
-    monomials: Integers
-    """Of ``kernels.invariants``."""
-    factors: Array
-    five_body: int
-    inverse_cutoff: Array
-    """Of the radial and angular part, ``(2, n_types, n_types)`` in 1/angstrom."""
-    harmonics: Harmonics
-    rows: Rows
 
 
 class Part(NamedTuple):
@@ -78,73 +60,11 @@ class Part(NamedTuple):
     shifts: Integers
 
 
-class Dense(NamedTuple):
-    """Values, tangents or gradients of a block on their way to energies; rows are rounded up to whole vectors."""
-
-    R: Array
-    """Radial densities, or derivatives by them: the sums of fc T_k over the neighbours of each species."""
-    a: Array
-    """Expansion coefficients, ``(harmonics, functions * BLOCK)``."""
-    q: Array
-    x: Array
-    h1: Array
-    h2: Array
-
-
 @kernel
 def density_sweep(geometry: Geometry, terms: Terms, first: int, last: int, radial: Array) -> None:
     """Fill the radial densities of atoms first <= i < last, ``(n_atoms, n_types * basis)``."""
     S = radial_scratch(geometry.radial, radial)
     radial_density(geometry.radial, first, last, geometry.types, terms.inverse_cutoff[0], S, radial)
-
-
-@inner_kernel
-def _padded(rows: int) -> int:
-    return (rows + LANES - 1) // LANES * LANES
-
-
-@kernel
-def dense_size(weights: TrainingWeights, rows: Rows) -> int:
-    """Count the numbers of a ``Dense``."""
-    networks = weights.networks
-    neurons = _padded(networks.W0.shape[1]) + _padded(networks.W1.shape[1])
-    others = _padded(weights.c_radial.shape[2]) + 2 * _padded(networks.W0.shape[2]) + neurons
-    return (others + rows.harmonics * rows.functions) * BLOCK
-
-
-@inner_kernel
-def _cut(flat: Array, begin: int, rows: int, width: int) -> Array:
-    return flat[begin * BLOCK : (begin + rows * width) * BLOCK].reshape((rows, width * BLOCK))
-
-
-@inner_kernel
-def _dense(weights: TrainingWeights, rows: Rows, flat: Array) -> Dense:
-    """Cut ``dense_size`` numbers into the arrays of a block."""
-    networks = weights.networks
-    r, d = _padded(weights.c_radial.shape[2]), _padded(networks.W0.shape[2])
-    m1, m2, a = _padded(networks.W0.shape[1]), _padded(networks.W1.shape[1]), rows.harmonics * rows.functions
-    return Dense(
-        _cut(flat, 0, r, 1),
-        _cut(flat, r, rows.harmonics, rows.functions),
-        _cut(flat, r + a, d, 1),
-        _cut(flat, r + a + d, d, 1),
-        _cut(flat, r + a + 2 * d, m1, 1),
-        _cut(flat, r + a + 2 * d + m1, m2, 1),
-    )
-
-
-@inner_kernel
-def _scale(q: Array, scaler: Array, x: Array) -> None:
-    for d in range(scaler.shape[0]):
-        for p in range(d * BLOCK, (d + 1) * BLOCK, LANES):
-            store(x, p, load(q, p) * scaler[d])
-
-
-@inner_kernel
-def _slots(v: Dense, weights: TrainingWeights) -> Array:
-    """View the angular rows of q as ``(n_invariants, functions * BLOCK)``."""
-    n_radial, dim, lanes = weights.c_radial.shape[1], weights.networks.W0.shape[2], v.a.shape[1]
-    return v.q[n_radial:dim].reshape(((dim - n_radial) * BLOCK // lanes, lanes))
 
 
 @inner_kernel
@@ -170,67 +90,22 @@ def _pairs_of_block(
     harmonics(terms.harmonics, terms.rows, w)
 
 
-@inner_kernel
-def _forward(
-    radial: Array, weights: TrainingWeights, terms: Terms, part: Part, begin: int, m: int, a: int, w: Slots, v: Dense
-) -> None:
-    """Fill ``v`` from radial densities and the pairs of a block of species a."""
-    networks = weights.networks
-    net = a if networks.W0.shape[0] > 1 else 0
-    _gather(radial, part.atoms, begin, m, v.R)
-    contract(weights.c_radial[a], v.R, v.q)
-    expansion(terms.rows, w, v.a)
-    invariants(v.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, _slots(v, weights))
-    _scale(v.q, networks.q_scaler, v.x)
-    hidden_layer(networks.W0[net], networks.b0[net], v.x, v.h1)
-    if networks.W1.shape[1] > 0:
-        hidden_layer(networks.W1[net], networks.b1[net], v.h1, v.h2)
-
-
 @kernel
 def descriptor_sweep(
     geometry: Geometry, radial: Array, weights: TrainingWeights, terms: Terms, part: Part, scratch: Array, out: Array
 ) -> None:
     """Set the unscaled descriptors of the blocks' atoms, ``(n, dim)``."""
-    w = make_slots(geometry.angular, part.blocks, part.atoms, terms.rows, scratch)
-    v = _dense(weights, terms.rows, np.zeros(dense_size(weights, terms.rows), out.dtype))
+    w = make_slots(geometry.angular.start, part.blocks, part.atoms, terms.rows, scratch)
+    v = cut_dense(weights, terms.rows, np.zeros(dense_size(weights, terms.rows), out.dtype))
     for b in range(part.blocks.shape[0]):
         begin, a = part.blocks[b, 0], part.blocks[b, 2]
         m = part.blocks[b, 1] - begin
         _pairs_of_block(geometry, weights, terms, part, begin, m, a, w)
-        _forward(radial, weights, terms, part, begin, m, a, w, v)
+        _gather(radial, part.atoms, begin, m, v.R)
+        forward(weights, terms, a, w, v)
         for i in range(m):
             for d in range(out.shape[1]):
                 out[part.atoms[begin + i] + part.shifts[begin + i], d] = v.q[d, i]
-
-
-@inner_kernel
-def _derivative_series(series: Array, n_types: int, slopes: Array) -> None:
-    """Set the series of the derivative by x of a Chebyshev series for each species of neighbour and each atom."""
-    size = slopes.shape[0] // n_types
-    for t in range(n_types):
-        for p in range(t * size * BLOCK, (t * size + 1) * BLOCK, LANES):
-            # d_k = d_k+2 + 2 (k + 1) c_k+1, and half of that for k = 0
-            after = one_after = splat(series.dtype.type(0.0))
-            for k in range(size - 1, -1, -1):
-                store(slopes, p + k * BLOCK, one_after if k > 0 else 0.5 * one_after)
-                value = after + load(series, p + k * BLOCK) * series.dtype.type(2 * k)
-                after, one_after = one_after, value
-
-
-@inner_kernel
-def _energy_gradient(
-    weights: TrainingWeights, terms: Terms, a: int, v: Dense, g: Dense, D: Array, D_slopes: Array
-) -> None:
-    """Set ``g.a`` to dU/da, D to dU/dR and D_slopes to the derivative of its series."""
-    networks = weights.networks
-    net = a if networks.W0.shape[0] > 1 else 0
-    input_gradient(networks.W0[net], networks.W1[net], networks.w[net], v.h1, v.h2, g.h1, g.h2, g.x)
-    _scale(g.x, networks.q_scaler, g.q)
-    expand(weights.c_radial[a], g.q, D)
-    _derivative_series(D, weights.c_radial.shape[0], D_slopes)
-    q, gq = _slots(v, weights), _slots(g, weights)
-    invariants_reverse(v.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, q, gq, g.a)
 
 
 @kernel
@@ -262,20 +137,21 @@ def energy_sweep(
         Outputs; the last row of forces takes what belongs to no atom.
     """
     forces[:] = forces.dtype.type(0.0)
-    w = make_slots(geometry.angular, part.blocks, part.atoms, terms.rows, scratch)
+    w = make_slots(geometry.angular.start, part.blocks, part.atoms, terms.rows, scratch)
     S = radial_scratch(geometry.radial, radial)
-    g = _dense(weights, terms.rows, np.zeros(kept.shape[1], kept.dtype))
+    g = cut_dense(weights, terms.rows, np.zeros(kept.shape[1], kept.dtype))
     U, D_slopes = np.empty(BLOCK, kept.dtype), np.empty((weights.c_radial.shape[2], BLOCK), kept.dtype)
     networks = weights.networks
     for b in range(part.blocks.shape[0]):
         begin, a = part.blocks[b, 0], part.blocks[b, 2]
         m, net = part.blocks[b, 1] - begin, a if networks.W0.shape[0] > 1 else 0
-        v = _dense(weights, terms.rows, kept[b % kept.shape[0]])
+        v = cut_dense(weights, terms.rows, kept[b % kept.shape[0]])
         _pairs_of_block(geometry, weights, terms, part, begin, m, a, w)
-        _forward(radial, weights, terms, part, begin, m, a, w, v)
+        _gather(radial, part.atoms, begin, m, v.R)
+        forward(weights, terms, a, w, v)
         output_sum(networks.w[net], v.h1 if networks.W1.shape[1] == 0 else v.h2, U)
         D = g.R[: D_slopes.shape[0]]
-        _energy_gradient(weights, terms, a, v, g, D, D_slopes)
+        energy_gradient(weights, terms, a, v, g, D, D_slopes)
         energy_slopes(terms.rows, w, g.a)
         partial_forces(terms.harmonics, terms.rows, w)
         scatter_forces(part.atoms, part.shifts, begin, m, terms.rows, w, forces, virial)
@@ -314,14 +190,14 @@ def gradient_sweep(
     gradient
         Sums, shaped like ``weights.networks``; those of ``c`` are by coefficients of fc T_k.
     """
-    w = make_slots(geometry.angular, part.blocks, part.atoms, terms.rows, scratch)
+    w = make_slots(geometry.angular.start, part.blocks, part.atoms, terms.rows, scratch)
     S = radial_scratch(geometry.radial, radial)
     size = dense_size(weights, terms.rows)
     flat = np.zeros((4, size), radial.dtype)
     dv, bar, dbar = (
-        _dense(weights, terms.rows, flat[1]),
-        _dense(weights, terms.rows, flat[2]),
-        _dense(weights, terms.rows, flat[3]),
+        cut_dense(weights, terms.rows, flat[1]),
+        cut_dense(weights, terms.rows, flat[2]),
+        cut_dense(weights, terms.rows, flat[3]),
     )
     dz1, dz2 = np.zeros_like(dv.h1), np.zeros_like(dv.h2)
     U_bar, exists = np.empty(BLOCK, flat.dtype), np.empty(BLOCK, flat.dtype)
@@ -329,10 +205,11 @@ def gradient_sweep(
     for b in range(part.blocks.shape[0]):
         begin, a = part.blocks[b, 0], part.blocks[b, 2]
         m = part.blocks[b, 1] - begin
-        v = _dense(weights, terms.rows, kept[b] if known else flat[0])
+        v = cut_dense(weights, terms.rows, kept[b] if known else flat[0])
         _pairs_of_block(geometry, weights, terms, part, begin, m, a, w)
         if not known:
-            _forward(radial, weights, terms, part, begin, m, a, w, v)
+            _gather(radial, part.atoms, begin, m, v.R)
+            forward(weights, terms, a, w, v)
         for i in range(BLOCK):
             exists[i] = flat.dtype.type(1.0 if i < m else 0.0)
             U_bar[i] = flat.dtype.type(0.0)
@@ -376,9 +253,9 @@ def _push_forward(weights: TrainingWeights, terms: Terms, a: int, v: Dense, dv: 
     networks = weights.networks
     net = a if networks.W0.shape[0] > 1 else 0
     contract(weights.c_radial[a], dv.R, dv.q)
-    q, dq = _slots(v, weights), _slots(dv, weights)
+    q, dq = angular_part(v, weights), angular_part(dv, weights)
     invariants_tangent(v.a, dv.a, terms.l_max, terms.monomials, terms.factors, terms.five_body, q, dq)
-    _scale(dv.q, networks.q_scaler, dv.x)
+    scale(dv.q, networks.q_scaler, dv.x)
     layer_tangent(networks.W0[net], v.h1, dv.x, dz1, dv.h1)
     if networks.W1.shape[1]:
         layer_tangent(networks.W1[net], v.h2, dv.h1, dz2, dv.h2)
@@ -409,8 +286,8 @@ def _reverse_networks(
         output_reverse(w, v.h2, dv.h2, U_bar, exists, bar.h2, dbar.h2, w_bar)
         layer_reverse(W1, v.h2, v.h1, dv.h1, dz2, bar.h2, dbar.h2, W1_bar, gradient.b1[net], bar.h1, dbar.h1)
     layer_reverse(W0, v.h1, v.x, dv.x, dz1, bar.h1, dbar.h1, W0_bar, gradient.b0[net], bar.x, dbar.x)
-    _scale(bar.x, networks.q_scaler, bar.q)
-    _scale(dbar.x, networks.q_scaler, dbar.q)
+    scale(bar.x, networks.q_scaler, bar.q)
+    scale(dbar.x, networks.q_scaler, dbar.q)
 
 
 @inner_kernel
@@ -427,7 +304,8 @@ def _reverse_coefficients(
 ) -> None:
     """Reverse value and tangent from the descriptors to the expansion coefficients."""
     accumulate(bar.q, v.R, dbar.q, dv.R, gradient.c_radial[a])
-    q, dq, q_bar, dq_bar = _slots(v, weights), _slots(dv, weights), _slots(bar, weights), _slots(dbar, weights)
+    q, dq = angular_part(v, weights), angular_part(dv, weights)
+    q_bar, dq_bar = angular_part(bar, weights), angular_part(dbar, weights)
     l_max, monomials, factors, five_body = terms.l_max, terms.monomials, terms.factors, terms.five_body
     invariants_tangent_reverse(v.a, dv.a, l_max, monomials, factors, five_body, q, dq, q_bar, dq_bar, bar.a)
     invariants_reverse(v.a, l_max, monomials, factors, five_body, q, dq_bar, dbar.a)

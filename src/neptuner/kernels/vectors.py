@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
+from numba import types as types
 from numba.core import imputils
 from numba.core.typing import templates
 from numba.extending import intrinsic as numba_intrinsic
@@ -45,14 +45,17 @@ class Vector(types.Type):
         super().__init__(name=f"Vector({dtype})")
 
 
-def _ir(dtype: Any) -> Any:
+def ir_vector(dtype: Any) -> Any:
+    """Type of a vector in the compiler's code."""
+    if dtype == types.int32:
+        return ir.VectorType(ir.IntType(32), LANES)
     return ir.VectorType(ir.DoubleType() if dtype == types.float64 else ir.FloatType(), LANES)
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, vector: Any) -> None:
-        super().__init__(manager, vector, _ir(vector.dtype))  # type: ignore[no-untyped-call]
+        super().__init__(manager, vector, ir_vector(vector.dtype))  # type: ignore[no-untyped-call]
 
 
 def _constant(vector: Any, numbers: list[float]) -> Any:
@@ -71,7 +74,7 @@ def load(_: Any, array: Any, index: Any) -> Any:
     vector = Vector(array.dtype)
 
     def code(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        place = _pointer(context, builder, array, args[0], args[1], index, _ir(array.dtype))
+        place = _pointer(context, builder, array, args[0], args[1], index, ir_vector(array.dtype))
         return builder.load(place, align=array.dtype.bitwidth // 8)
 
     return vector(array, index), code
@@ -82,7 +85,7 @@ def store(_: Any, array: Any, index: Any, vector: Any) -> Any:
     """Write eight numbers into a flat array from an index on."""
 
     def code(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        place = _pointer(context, builder, array, args[0], args[1], index, _ir(array.dtype))
+        place = _pointer(context, builder, array, args[0], args[1], index, ir_vector(array.dtype))
         builder.store(args[2], place, align=array.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
@@ -149,7 +152,7 @@ def fma(_: Any, a: Any, b: Any, c: Any) -> Any:
 
     def code(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         vectors = [_as_vector(context, builder, value, kind, a) for value, kind in zip(args, (a, b, c), strict=True)]
-        return _intrinsic_call(builder, "llvm.fmuladd", _ir(a.dtype), vectors)
+        return _intrinsic_call(builder, "llvm.fmuladd", ir_vector(a.dtype), vectors)
 
     return a(a, b, c), code
 
@@ -159,7 +162,7 @@ def root(_: Any, a: Any) -> Any:
     """Square root."""
 
     def code(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return _intrinsic_call(builder, "llvm.sqrt", _ir(a.dtype), args)
+        return _intrinsic_call(builder, "llvm.sqrt", ir_vector(a.dtype), args)
 
     return a(a), code
 
@@ -180,7 +183,7 @@ def first_lanes(_: Any, a: Any, count: Any) -> Any:
     """The first ``count`` lanes, and zero in all others."""
 
     def code(context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        whole, vector = ir.IntType(32), _ir(a.dtype)
+        whole, vector = ir.IntType(32), ir_vector(a.dtype)
         integers = ir.VectorType(whole, LANES)
         number = context.cast(builder, args[1], count, types.int32)
         one = builder.insert_element(ir.Constant(integers, ir.Undefined), number, ir.Constant(whole, 0))

@@ -6,12 +6,12 @@ Stochastic cell rescaling: Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from neptuner.files.script import Ensemble
-from neptuner.md.state import Floats, State, random_numbers
+from neptuner.md.state import Floats, State, changed, random_numbers
 from neptuner.units import BOLTZMANN, EV_PER_CUBIC_ANGSTROM_IN_GPA
 
 _PURPOSE = 3
@@ -48,7 +48,7 @@ class Barostat:
     def scale(self, state: State, target: float) -> State:
         """Strain cell and positions; ``target`` is the temperature in kelvin."""
         strain = self._strain(state, target)
-        return replace(state, cell=state.cell @ strain.T, positions=state.positions @ strain.T)
+        return changed(state, cell=state.cell @ strain.T, positions=state.positions @ strain.T)
 
     def _strain(self, state: State, target: float) -> Floats:
         """Matrix that multiplies column vectors, ``(3, 3)``."""

@@ -71,7 +71,7 @@ def load(path: Path) -> Checkpoint:
         If the file is missing, damaged or of another version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
         if meta["schema"] != SCHEMA:
@@ -79,7 +79,7 @@ def load(path: Path) -> Checkpoint:
         return _checkpoint(arrays, meta)
     except FileNotFoundError:
         raise InputError("there is no such file", path=path) from None
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"is damaged ({error}); begin anew (--overwrite)", path=path) from None

@@ -5,6 +5,7 @@ FIRE: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,9 @@ from neptuner.units import EV_PER_CUBIC_ANGSTROM_IN_GPA
 
 STRESS_TOLERANCE = 1e-4 / EV_PER_CUBIC_ANGSTROM_IN_GPA
 """Largest stress in eV/angstrom^3 at which a relaxation of the cell may end."""
+
+FARTHEST = 0.3
+"""Angstrom that an atom, or a side of the cell, goes at most in one step of FIRE."""
 
 Watcher = Callable[[int, float, float], None]
 """Is told of a step, the energy in eV and the largest force component in eV/angstrom."""
@@ -32,7 +36,12 @@ def minimize(state: State, field: Field, settings: Minimize, watch: Watcher) -> 
     settings
         Method, tolerance and limits.
     watch
-        Is told of the way now and then.
+        Is told of every step.
+
+    Raises
+    ------
+    ValueError
+        If the energy or a force is no finite number.
     """
     if settings.method == "sd":
         return _steepest_descent(state, field, settings, watch)
@@ -44,16 +53,22 @@ def _steepest_descent(state: State, field: Field, settings: Minimize, watch: Wat
     positions, site, length = state.positions, field(state.positions, state.cell), 0.1
     for step in range(settings.max_steps):
         largest = float(np.abs(site.forces).max())
+        _check_finite(site.energy, largest)
         watch(step, site.energy, largest)
         if largest < settings.force_tolerance or largest == 0.0 or length < 1e-15:
             break
         trial = positions + (length / largest) * site.forces
         there = field(trial, state.cell)
-        if there.energy > site.energy:
-            length *= 0.5
-        else:
+        if there.energy <= site.energy:
             positions, site, length = trial, there, 1.2 * length
+        else:
+            length *= 0.5
     return replace(state, positions=positions, site=site, forces=site.forces)
+
+
+def _check_finite(energy: float, largest: float) -> None:
+    if not math.isfinite(energy + largest):
+        raise ValueError("energy or forces are no finite numbers; are two atoms at the same place?")
 
 
 @dataclass
@@ -83,13 +98,14 @@ def _fire(state: State, field: Field, settings: Minimize, watch: Watcher) -> Sta
     site = field(positions, cell)
     for step in range(settings.max_steps):
         largest = float(np.abs(site.forces).max())
+        _check_finite(site.energy, largest)
         watch(step, site.energy, largest)
         push = np.vstack([site.forces, _strain_force(site, settings) / length])
         if largest < settings.force_tolerance and _stress_is_small(push[-3:] * length, cell, settings):
             break
         if pace.update(float(np.sum(velocity * push))):
             velocity[:] = 0.0
-        velocity = _mixed(velocity + 0.2 * pace.dt * push, push, pace.alpha)
+        velocity = _limited(_mixed(velocity + 0.2 * pace.dt * push, push, pace.alpha), FARTHEST / pace.dt)
         strain = velocity[-3:] * (pace.dt / length)
         positions = positions + pace.dt * velocity[:-3] + positions @ strain.T
         cell = cell + cell @ strain.T
@@ -104,6 +120,12 @@ def _mixed(velocity: Floats, push: Floats, alpha: float) -> Floats:
         return velocity
     turned: Floats = (1.0 - alpha) * velocity + (alpha * float(np.linalg.norm(velocity)) / strength) * push
     return turned
+
+
+def _limited(velocity: Floats, most: float) -> Floats:
+    """Shorten a velocity where atoms would be thrown away by those that begin far too close."""
+    fastest = float(np.sqrt(np.sum(velocity**2, axis=1).max()))
+    return velocity if fastest <= most else (most / fastest) * velocity
 
 
 def _strain_force(site: SiteOutputs, settings: Minimize) -> Floats:

@@ -32,7 +32,11 @@ class Outputs:
         self.folder = folder
         self._files: dict[str, IO[bytes]] = {}
         for name, size in (sizes or {}).items():
-            self._cut(name, size)
+            _check_size(folder / name, size)
+        for name, size in (sizes or {}).items():
+            self._files[name] = (folder / name).open("r+b")
+            self._files[name].truncate(size)
+            self._files[name].seek(size)
 
     def append(self, name: str, text: str) -> None:
         """Add text to a file."""
@@ -68,22 +72,17 @@ class Outputs:
             self._files[name] = (self.folder / name).open("wb")
         return self._files[name]
 
-    def _cut(self, name: str, size: int) -> None:
-        path = self.folder / name
-        try:
-            file = path.open("r+b")
-        except FileNotFoundError:
-            raise InputError(
-                "is missing, but the checkpoint says that it holds results; put it back or begin anew (--overwrite)",
-                path=path,
-            ) from None
-        self._files[name] = file
-        found = file.seek(0, os.SEEK_END)
-        if found < size:
-            file.close()
-            raise InputError(
-                f"holds {found} bytes, the checkpoint says {size}; put the file back or begin anew (--overwrite)",
-                path=path,
-            )
-        file.seek(size)
-        file.truncate()
+
+def _check_size(path: Path, size: int) -> None:
+    try:
+        found = path.stat().st_size
+    except FileNotFoundError:
+        raise InputError(
+            "is missing, but the checkpoint says that it holds results; put it back or begin anew (--overwrite)",
+            path=path,
+        ) from None
+    if found < size:
+        raise InputError(
+            f"holds {found} bytes, the checkpoint says {size}; put the file back or begin anew (--overwrite)",
+            path=path,
+        )

@@ -31,13 +31,16 @@ FARTHEST = 1.0
 HOTTEST = 1e5
 """Kelvin that no intact simulation reaches."""
 
+MOST_STRAIN = 0.1
+"""Strain that the cell of no intact simulation takes in one step."""
+
 
 class ExplosionError(NeptunerError):
-    """A run that got out of control; ``good`` is the last state before."""
+    """A run that got out of control at a step, counted from the beginning; ``good`` is the last state before."""
 
-    def __init__(self, sentence: str, good: State, atom: int | None) -> None:
+    def __init__(self, sentence: str, good: State, step: int, atom: int | None = None) -> None:
         super().__init__(sentence)
-        self.good, self.atom = good, atom
+        self.good, self.step, self.atom = good, step, atom
 
 
 @dataclass
@@ -105,12 +108,19 @@ class Simulation:
             if isinstance(action, Velocity):
                 standing.state = self._with_velocities(action, standing)
             elif isinstance(action, Minimize):
-                self.evaluator.virials = False
-                standing.state = minimize(standing.state, self.evaluator.evaluate, action, self.listener.relaxed)
+                standing.state = self._minimized(action, standing.state)
             elif not self._carry_out_run(action, standing):
                 return None
             standing.action, standing.number, standing.measurements = standing.action + 1, 0, []
         return standing.state
+
+    def _minimized(self, action: Minimize, state: State) -> State:
+        self.evaluator.virials = False
+        try:
+            return minimize(state, self.evaluator.evaluate, action, self.listener.relaxed)
+        except ValueError as error:
+            where = f"the minimization{_of_line(action.line)}"
+            raise ExplosionError(f"{where} is out of control: {error}", state, state.step) from error
 
     def _with_velocities(self, action: Velocity, standing: Standing) -> State:
         if standing.has_velocities:
@@ -155,16 +165,18 @@ class Simulation:
 
     def _guarded(self, stepper: Stepper, before: State, make: Callable[[], State], run: Run, number: int) -> State:
         """Make the next state and check that it is intact."""
+        step = before.step + (1 if number else 0)
         try:
             state = make()
         except ValueError as error:
-            raise ExplosionError(f"{_where(run, number)} {error}", before, None) from error
-        wrong = what_is_wrong(state, run.time_step)
+            raise ExplosionError(f"{_where(run, number)} {error}", before, step) from error
+        limited = run.max_distance is not None and run.max_distance <= FARTHEST
+        wrong = what_is_wrong(state, 0.0 if limited else run.time_step) or _what_is_wrong_with_cell(before, state)
         if wrong is None:
             return state
         sentence, atom = wrong
         who = "" if atom is None else f" (atom {atom + 1}, {stepper.system.species[atom]})"
-        raise ExplosionError(f"{_where(run, number)} {sentence}{who}", before, atom)
+        raise ExplosionError(f"{_where(run, number)} {sentence}{who}", before, step, atom)
 
 
 def driving_force(run: Run) -> Floats | None:
@@ -185,8 +197,8 @@ def what_is_wrong(state: State, time_step: float) -> tuple[str, int | None] | No
     time_step
         In femtoseconds.
     """
-    finite = np.isfinite(state.forces).all(axis=1) & np.isfinite(state.velocities).all(axis=1)
-    if not finite.all():
+    if not math.isfinite(float(state.forces.sum()) + float(state.velocities.sum())):
+        finite = np.isfinite(state.forces).all(axis=1) & np.isfinite(state.velocities).all(axis=1)
         return "forces are no longer finite numbers", int(np.argmin(finite))
     if not math.isfinite(state.site.energy):
         return "the energy is no longer a finite number", None
@@ -199,9 +211,22 @@ def what_is_wrong(state: State, time_step: float) -> tuple[str, int | None] | No
     return None
 
 
+def _what_is_wrong_with_cell(before: State, after: State) -> tuple[str, int | None] | None:
+    """Say by how much the cell changed where no barostat can mean it."""
+    if after.cell is before.cell:
+        return None
+    strain = float(np.abs(np.linalg.solve(before.cell, after.cell) - np.eye(3)).max())
+    if strain <= MOST_STRAIN:
+        return None
+    return f"the cell is strained by {strain:.3g} in one step; are the moduli of the barostat far too small?", None
+
+
 def _where(run: Run, number: int) -> str:
-    line = f" of line {run.line}" if run.line is not None else ""
-    return f"step {number} of the run{line} is out of control:"
+    return f"step {number} of the run{_of_line(run.line)} is out of control:"
+
+
+def _of_line(line: int | None) -> str:
+    return "" if line is None else f" of line {line}"
 
 
 def first_state(

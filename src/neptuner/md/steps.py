@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from neptuner.files.script import Ensemble, Run
 from neptuner.kernels.chunks import SiteOutputs
 from neptuner.kernels.motion import drifted, driven, fastest, kicked
 from neptuner.md.barostats import Barostat
-from neptuner.md.state import Field, Floats, State, System
+from neptuner.md.state import Field, Floats, State, System, changed
 from neptuner.md.thermostats import Berendsen, Bussi, Isolated, Langevin, NoseHoover, Thermostat
 from neptuner.md.velocities import without_momentum, without_momentum_of_groups
 from neptuner.units import FEMTOSECONDS_PER_UNIT
@@ -39,19 +39,19 @@ class Stepper:
         state = self._corrected(state, number)
         femtoseconds = self._time_step(state)
         dt = femtoseconds / FEMTOSECONDS_PER_UNIT
-        state = self.thermostat.before(state, target)
+        state = self.thermostat.before(state, target, dt)
         velocities = kicked(state.velocities, state.forces, system.masses, 0.5 * dt)
         positions = drifted(state.positions, velocities, dt)
-        state = self._with_forces(replace(state, positions=positions, velocities=velocities))
+        state = self._with_forces(changed(state, positions=positions, velocities=velocities))
         velocities = kicked(state.velocities, state.forces, system.masses, 0.5 * dt)
-        state = self.thermostat.after(replace(state, velocities=velocities), target)
+        state = self.thermostat.after(changed(state, velocities=velocities), target, dt)
         if self.barostat is not None:
             state = self.barostat.scale(state, target)
-        return replace(state, step=state.step + 1, time=state.time + femtoseconds)
+        return changed(state, step=state.step + 1, time=state.time + femtoseconds)
 
     def _with_forces(self, state: State) -> State:
         site = self.field(state.positions, state.cell)
-        return replace(state, site=site, forces=self._acting(site))
+        return changed(state, site=site, forces=self._acting(site))
 
     def _acting(self, site: SiteOutputs) -> Floats:
         """Forces with the driving force of GPUMD's ``src/force/force.cu``, whose mean is taken off."""
@@ -68,7 +68,7 @@ class Stepper:
         else:
             labels = system.groups[run.correct_group]
             velocities = without_momentum_of_groups(state.velocities, state.positions, system.masses, labels)
-        return replace(state, velocities=velocities)
+        return changed(state, velocities=velocities)
 
     def _time_step(self, state: State) -> float:
         """In femtoseconds; shorter where an atom would go farther than allowed."""
@@ -95,7 +95,7 @@ def _thermostat(run: Run, system: System) -> Thermostat:
         return Isolated(system)
     if ensemble.kind == "nvt_nhc":
         dt = run.time_step / FEMTOSECONDS_PER_UNIT
-        return NoseHoover(system, dt, ensemble.t_coupling * dt, ensemble.t_start)
+        return NoseHoover(system, ensemble.t_coupling * dt, ensemble.t_start)
     if ensemble.kind == "nvt_lan":
         return Langevin(system, ensemble.t_coupling)
     if ensemble.kind in ("nvt_ber", "npt_ber"):

@@ -7,14 +7,14 @@ Langevin's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from neptuner.kernels.motion import kinetic_tensor
 from neptuner.md.chain import START, advance_chain
-from neptuner.md.state import State, System, random_numbers
+from neptuner.md.state import State, System, changed, random_numbers
 from neptuner.units import BOLTZMANN
 
 _BEFORE, _AFTER = 1, 2
@@ -22,26 +22,26 @@ _BEFORE, _AFTER = 1, 2
 
 
 class Thermostat(Protocol):
-    """Acts on velocities around a step; ``target`` is in kelvin."""
+    """Acts on velocities around a step; ``target`` is in kelvin, ``time`` is the step in internal units."""
 
     def begin(self, state: State) -> State:
         """Prepare a state for a new run."""
 
-    def before(self, state: State, target: float) -> State:
+    def before(self, state: State, target: float, time: float) -> State:
         """Act before the first half kick."""
 
-    def after(self, state: State, target: float) -> State:
+    def after(self, state: State, target: float, time: float) -> State:
         """Act after the second half kick, and measure."""
 
 
 def measured(state: State, system: System) -> State:
     """Set ``kinetic`` from the velocities."""
-    return replace(state, kinetic=kinetic_tensor(state.velocities, system.masses))
+    return changed(state, kinetic=kinetic_tensor(state.velocities, system.masses))
 
 
 def scaled(state: State, factor: float) -> State:
     """Multiply all velocities."""
-    return replace(state, velocities=factor * state.velocities)
+    return changed(state, velocities=factor * state.velocities)
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Isolated:
         """Do nothing."""
         return state
 
-    def before(self, state: State, target: float) -> State:  # noqa: ARG002
+    def before(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Do nothing."""
         return state
 
-    def after(self, state: State, target: float) -> State:  # noqa: ARG002
+    def after(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Measure."""
         return measured(state, self.system)
 
@@ -68,32 +68,32 @@ class NoseHoover:
     """Nose-Hoover chain of four (GPUMD ``src/integrate/ensemble_nhc.cu``)."""
 
     system: System
-    time_step: float
-    """In internal units, as ``relaxation``."""
     relaxation: float
+    """In internal units."""
     temperature: float
     """In kelvin, by which the masses of the chain are chosen."""
 
     def begin(self, state: State) -> State:
         """Put the chain into GPUMD's starting state."""
-        return replace(state, chain=START.copy())
+        return changed(state, chain=START.copy())
 
-    def before(self, state: State, target: float) -> State:
+    def before(self, state: State, target: float, time: float) -> State:
         """Take half a step of the chain."""
-        return self._half(measured(state, self.system), target)
+        return self._half(measured(state, self.system), target, time)
 
-    def after(self, state: State, target: float) -> State:
+    def after(self, state: State, target: float, time: float) -> State:
         """Measure and take half a step of the chain."""
-        return self._half(measured(state, self.system), target)
+        return self._half(measured(state, self.system), target, time)
 
-    def _half(self, state: State, target: float) -> State:
+    def _half(self, state: State, target: float, time: float) -> State:
         masses = np.full(4, BOLTZMANN * self.temperature * self.relaxation**2)
         masses[0] *= 3 * self.system.n_atoms
-        chain, factor = advance_chain(
-            state.chain, masses, 2.0 * state.kinetic_energy, BOLTZMANN * target, 3 * self.system.n_atoms,
-            0.5 * self.time_step,
-        )  # fmt: skip
-        return replace(scaled(state, factor), chain=chain)
+        kt, freedom = BOLTZMANN * target, 3 * self.system.n_atoms
+        try:
+            chain, factor = advance_chain(state.chain, masses, 2.0 * state.kinetic_energy, kt, freedom, 0.5 * time)
+        except ArithmeticError as error:
+            raise ValueError("the Nose-Hoover chain runs away; take a longer coupling") from error
+        return changed(scaled(state, factor), chain=chain)
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,11 @@ class Bussi:
         """Do nothing."""
         return state
 
-    def before(self, state: State, target: float) -> State:  # noqa: ARG002
+    def before(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Do nothing."""
         return state
 
-    def after(self, state: State, target: float) -> State:
+    def after(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Measure and rescale."""
         state = measured(state, self.system)
         freedom, energy = 3 * self.system.n_atoms, state.kinetic_energy
@@ -137,11 +137,11 @@ class Langevin:
         """Do nothing."""
         return state
 
-    def before(self, state: State, target: float) -> State:
+    def before(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Take half a step of noise and friction."""
         return self._half(state, target, _BEFORE)
 
-    def after(self, state: State, target: float) -> State:
+    def after(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Take half a step of noise and friction, and measure."""
         return measured(self._half(state, target, _AFTER), self.system)
 
@@ -150,7 +150,7 @@ class Langevin:
         noise = random_numbers(state, purpose).standard_normal(state.velocities.shape)
         velocities = keep * state.velocities + np.sqrt((1.0 - keep**2) * BOLTZMANN * target / masses) * noise
         velocities -= np.sum(masses * velocities, axis=0) / masses.sum()
-        return replace(state, velocities=velocities)
+        return changed(state, velocities=velocities)
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,11 @@ class Berendsen:
         """Do nothing."""
         return state
 
-    def before(self, state: State, target: float) -> State:  # noqa: ARG002
+    def before(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Do nothing."""
         return state
 
-    def after(self, state: State, target: float) -> State:
+    def after(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Measure and rescale."""
         state = measured(state, self.system)
         if state.temperature <= 0.0:

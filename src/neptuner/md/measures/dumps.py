@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from neptuner.files.script import DumpRestart, DumpThermo, DumpXyz
 from neptuner.files.structure import Structure, format_structure
 from neptuner.files.thermo_out import format_thermo_row
-from neptuner.files.trajectory import format_frame
+from neptuner.files.trajectory import format_frame, wrap
 from neptuner.md.measures.base import Context, Stateless, chosen_atoms
-from neptuner.md.state import Floats, State, System
+from neptuner.md.state import State, System
 from neptuner.units import EV_PER_CUBIC_ANGSTROM_IN_GPA, FEMTOSECONDS_PER_UNIT
 
 
@@ -82,7 +80,7 @@ class Restart(Stateless):
 def as_structure(state: State, system: System) -> Structure:
     """Make a model.xyz of a state, velocities included and atoms wrapped into the cell."""
     structure = unwrapped_structure(state, system)
-    return replace(structure, positions=wrapped(state.positions, state.cell, system.pbc))
+    return replace(structure, positions=wrap(state.positions, state.cell, system.pbc))
 
 
 def unwrapped_structure(state: State, system: System) -> Structure:
@@ -96,10 +94,3 @@ def unwrapped_structure(state: State, system: System) -> Structure:
         velocities=state.velocities / FEMTOSECONDS_PER_UNIT,
         groups=system.groups,
     )
-
-
-def wrapped(positions: Floats, cell: Floats, pbc: tuple[bool, bool, bool]) -> Floats:
-    """Positions moved into the cell along periodic directions."""
-    fractional = positions @ np.linalg.inv(cell)
-    inside: Floats = positions - np.where(pbc, np.floor(fractional), 0.0) @ cell
-    return inside

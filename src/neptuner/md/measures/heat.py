@@ -132,7 +132,7 @@ def autocorrelation(currents: Floats, lags: int) -> Floats:
 def _thinned(hac: Floats, rtc: Floats, output: int, dt_ps: float) -> Hac:
     """Means over groups of lags; what does not fill a group is dropped."""
     rows = len(hac) // output
-    groups = (np.arange(rows) * output + 0.5 * output) * dt_ps
+    groups = (np.arange(float(rows)) * output + 0.5 * output) * dt_ps
 
     def means(values: Floats) -> Floats:
         grouped: Floats = values[: rows * output].reshape(rows, output, 5).mean(axis=1)

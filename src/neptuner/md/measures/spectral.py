@@ -62,9 +62,9 @@ class SpectralHeatCurrent:
         dt = 1e-3 * settings.sample * self.context.run.time_step
         scale = 1e3 / FEMTOSECONDS_PER_UNIT / origins
         k = scale * np.concatenate([self._earlier[:, :0:-1], self._later], axis=1)
-        time = dt * np.arange(1 - lags, lags)
+        time = dt * np.arange(1.0 - lags, lags)
         k = k * 0.5 * (np.cos(np.pi * np.arange(1 - lags, lags) / lags) + 1.0)
-        omega = settings.max_omega / settings.num_omega * np.arange(1, settings.num_omega + 1)
+        omega = settings.max_omega / max(1, settings.num_omega) * np.arange(1.0, settings.num_omega + 1)
         j = 2.0 * dt * k @ np.cos(np.outer(time, omega))
         return Shc(time=time, k_in=k[0], k_out=k[1], omega=omega, j_in=j[0], j_out=j[1])
 

@@ -46,7 +46,7 @@ class Displacements:
         msd = self._sums / (n * origins)
         sdc = np.zeros_like(msd)
         sdc[1:] = 0.5 * np.diff(msd, axis=0) / dt
-        self.context.outputs.append("msd.out", format_msd(Msd(time=dt * np.arange(lags), msd=msd, sdc=sdc)))
+        self.context.outputs.append("msd.out", format_msd(Msd(time=dt * np.arange(float(lags)), msd=msd, sdc=sdc)))
 
     def snapshot(self) -> Snapshot:
         """Give ring and sums."""
@@ -86,7 +86,7 @@ class PairDistances:
         settings, elements = self.settings, self.context.elements
         atoms = np.bincount(self.context.system.types, minlength=len(elements))
         width = settings.cutoff / settings.bins
-        radius = width * (np.arange(settings.bins) + 0.5)
+        radius = width * (np.arange(float(settings.bins)) + 0.5)
         shell = 4.0 * np.pi * radius**2 * width * max(1, self._samples)
         present = np.flatnonzero(atoms)
         pairs = [(a, b) for k, a in enumerate(present) for b in present[k:]]
