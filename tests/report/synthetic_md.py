@@ -18,7 +18,8 @@ def synthetic_md(*, resolved: bool = False, correction: bool = True, scan: bool 
         own = [run(key, "kappa", k, kappa + 0.09 * rng.standard_normal()) for k in range(3)]
         runs += own
         models[key] = model(name, own, rng, scan=scan)
-    difference = "κ(combined-extended) \u2212 κ(baseline) = +0.22 ± 0.31 W/mK (+9.6 %): not resolved by 60 ps of each"
+    difference = "κ(combined-extended) \u2212 κ(baseline) = +0.22 W/mK"
+    difference += " (+9.6 %; 95 % interval \u22120.09 to +0.53): not resolved by 60 ps of each"
     sentence = f"{difference}; this difference would need about 1.2 ns of each, one of 10 % about 1.1 ns"
     return {
         "state": "done",

@@ -54,7 +54,7 @@ def test_resolved_means_that_the_interval_leaves_out_zero() -> None:
 def test_a_smaller_one_is_called_smaller() -> None:
     rng = np.random.default_rng(4)
     found = compare(made(rng, 3, 3.0), made(rng, 3, 2.0), names=("baseline", "final"))
-    assert found.sentence.startswith("κ(final) − κ(baseline) = -1")  # noqa: RUF001
+    assert found.sentence.startswith("κ(final) \u2212 κ(baseline) = \u22121")
     assert "smaller" in found.sentence
 
 

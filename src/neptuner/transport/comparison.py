@@ -135,7 +135,8 @@ def methods_agree(hnemd: tuple[float, float], green_kubo: tuple[float, float]) -
     difference = hnemd[0] - green_kubo[0]
     error = math.hypot(hnemd[1], green_kubo[1])
     z = difference / error if error > 0 else math.nan
-    said = f"HNEMD and Green-Kubo differ by {difference:+.3g} \u00b1 {error:.2g} W/mK ({abs(z):.1f} standard errors)"
+    by = f"{_signed(difference)} \u00b1 {error:.2g} W/mK"
+    said = f"HNEMD and Green-Kubo differ by {by} ({abs(z):.1f} standard errors)"
     if not math.isfinite(z):
         verdict = "HNEMD and Green-Kubo cannot be compared without an error of both"
     elif abs(z) <= 2 and error > _VAGUE * max(abs(hnemd[0]), abs(green_kubo[0])):
@@ -201,16 +202,22 @@ def _sentence(
     times: Sequence[float],
 ) -> str:
     value, difference, half = found
-    percent = f" ({100 * difference / value:+.1f} %)" if value else ""
-    both = f"\u03ba({names[1]}) \u2212 \u03ba({names[0]}) = {difference:+.3g} \u00b1 {half:.2g} W/mK{percent}"
-    if not math.isfinite(half):
-        both = f"\u03ba({names[1]}) \u2212 \u03ba({names[0]}) = {difference:+.3g} W/mK{percent}, with an unknown error"
+    both = f"\u03ba({names[1]}) \u2212 \u03ba({names[0]}) = {_signed(difference)} W/mK"
+    percent = f"{_signed(100 * difference / value)} %" if value else "from nothing"
+    if math.isfinite(half):
+        both += f" ({percent}; 95 % interval {_signed(difference - half)} to {_signed(difference + half)})"
+    else:
+        both += f" ({percent}), with an unknown error"
     if resolved:
         return f"{both}: {'larger' if difference > 0 else 'smaller'}, at 95 % confidence"
     return (
         f"{both}: not resolved by {duration(time)} of each; this difference would need about {duration(times[0])} of"
         f" each, one of 10 % about {duration(times[1])}"
     )
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.3g}".replace("-", "\u2212")
 
 
 def duration(time_ps: float) -> str:
