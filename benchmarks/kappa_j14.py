@@ -2,10 +2,10 @@
 
     python benchmarks/kappa_j14.py prepare ../shared/data/j14-hnemd-900K WORK
     python benchmarks/kappa_j14.py run WORK --jobs 2          (hours; killed at any time, the same command goes on)
-    neptuner kappa WORK/fe-4e-4/*
+    neptuner kappa WORK/fe-4e-4
 
-The eight octants of GPUMD's cell of 8000 atoms, each a cell of 1000 with its own order of the cations, are the
-replicates; lattice parameter, time step, thermostat and driving force are those of GPUMD's run.in.
+The replicates are eight cells of 1000 atoms with as many of each cation but their own order; lattice parameter, time
+step, thermostat and driving force are those of GPUMD's run.in, whose cell has 8000 atoms.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neptuner.files.masses import default_masses
 from neptuner.files.structure import Structure, read_structure, write_structure
 
 RUN = """\
@@ -39,34 +40,32 @@ run           {production}
 """
 
 
-def octants(structure: Structure) -> list[Structure]:
-    """Cut a cell of 10 x 10 x 10 rock-salt cells into eight of 5 x 5 x 5."""
-    edge = structure.cell[0, 0]
-    shifted = (structure.positions + edge / 40.0) % edge  # atoms sit on faces of the octants
-    place = np.minimum((shifted / (0.5 * edge)).astype(int), 1)
-    cuts = []
-    for corner in np.ndindex(2, 2, 2):
-        mine = (place == corner).all(axis=1)
-        groups = np.zeros((0, int(mine.sum())), int)
-        cuts.append(
-            Structure(
-                structure.species[mine], shifted[mine] - 0.5 * edge * np.array(corner), 0.5 * structure.cell,
-                (True, True, True), structure.masses[mine], None, groups,
-            )
-        )  # fmt: skip
-    return cuts
+def cell(source: Structure, seed: int) -> Structure:
+    """Five rock-salt cells along each edge of the same lattice parameter, cations in equal shares at random."""
+    lattice, cations = source.cell[0, 0] / 10.0, sorted(set(source.species.tolist()) - {"O"})
+    sites = np.array([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
+    corners = np.array(list(np.ndindex(5, 5, 5)), dtype=float)
+    places = (corners[:, None, :] + sites).reshape(-1, 3)
+    order = np.resize(cations, len(places))
+    np.random.default_rng(seed).shuffle(order)
+    species = np.concatenate([order, np.full(len(places), "O")])
+    positions = lattice * np.concatenate([places, places + np.array([0.5, 0.0, 0.0])])
+    none = np.zeros((0, len(species)), dtype=np.int64)
+    masses = default_masses(species.tolist())
+    return Structure(species, positions, 5.0 * lattice * np.eye(3), (True, True, True), masses, None, none)
 
 
-def prepare(source: Path, work: Path, force: str, equilibration: int, production: int) -> None:
-    """Write a folder for each octant."""
-    for number, cell in enumerate(octants(read_structure(source / "model.xyz"))):
-        folder = work / f"fe-{force}" / f"octant{number}"
+def prepare(source: Path, work: Path, force: str, equilibration: int, production: int, replicates: int) -> None:
+    """Write a folder for each replicate."""
+    given = read_structure(source / "model.xyz")
+    for seed in range(1, replicates + 1):
+        folder = work / f"fe-{force}" / f"run{seed}"
         folder.mkdir(parents=True, exist_ok=True)
-        write_structure(folder / "model.xyz", cell)
+        write_structure(folder / "model.xyz", cell(given, seed))
         shutil.copyfile(source / "nep.txt", folder / "nep.txt")
-        text = RUN.format(seed=number + 1, force=force, equilibration=equilibration, production=production)
+        text = RUN.format(seed=seed, force=force, equilibration=equilibration, production=production)
         (folder / "run.in").write_text(text)
-        print(folder, cell.n_atoms, "atoms")
+        print(folder)
 
 
 def run(work: Path, jobs: int) -> None:
@@ -92,6 +91,7 @@ def main() -> None:
     first.add_argument("--force", default="4e-4", help="driving force in 1/angstrom")
     first.add_argument("--equilibration", type=int, default=20_000)
     first.add_argument("--production", type=int, default=250_000)
+    first.add_argument("--replicates", type=int, default=8)
     second = commands.add_parser("run")
     second.add_argument("work", type=Path)
     second.add_argument("--jobs", type=int, default=2)
@@ -99,7 +99,9 @@ def main() -> None:
     if options.command == "run":
         run(options.work, options.jobs)
     else:
-        prepare(options.source, options.work, options.force, options.equilibration, options.production)
+        prepare(
+            options.source, options.work, options.force, options.equilibration, options.production, options.replicates
+        )
 
 
 if __name__ == "__main__":
