@@ -44,11 +44,8 @@ def scaled(state: State, factor: float) -> State:
     return changed(state, velocities=factor * state.velocities)
 
 
-@dataclass(frozen=True)
-class Isolated:
-    """No thermostat: constant energy."""
-
-    system: System
+class _Passive:
+    """Nothing to prepare, and nothing to do before a step."""
 
     def begin(self, state: State) -> State:
         """Do nothing."""
@@ -57,6 +54,13 @@ class Isolated:
     def before(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Do nothing."""
         return state
+
+
+@dataclass(frozen=True)
+class Isolated(_Passive):
+    """No thermostat: constant energy."""
+
+    system: System
 
     def after(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Measure."""
@@ -97,20 +101,12 @@ class NoseHoover:
 
 
 @dataclass(frozen=True)
-class Bussi:
+class Bussi(_Passive):
     """Stochastic velocity rescaling (Bussi, Donadio, Parrinello, J. Chem. Phys. 126, 014101, 2007)."""
 
     system: System
     coupling: float
     """Relaxation time in steps."""
-
-    def begin(self, state: State) -> State:
-        """Do nothing."""
-        return state
-
-    def before(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
-        """Do nothing."""
-        return state
 
     def after(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Measure and rescale."""
@@ -126,16 +122,12 @@ class Bussi:
 
 
 @dataclass(frozen=True)
-class Langevin:
+class Langevin(_Passive):
     """Half an Ornstein-Uhlenbeck step on either side (Bussi and Parrinello, Phys. Rev. E 75, 056707, 2007)."""
 
     system: System
     coupling: float
     """Relaxation time in steps."""
-
-    def begin(self, state: State) -> State:
-        """Do nothing."""
-        return state
 
     def before(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Take half a step of noise and friction."""
@@ -154,20 +146,12 @@ class Langevin:
 
 
 @dataclass(frozen=True)
-class Berendsen:
+class Berendsen(_Passive):
     """Weak coupling to a bath (GPUMD ``src/integrate/ensemble_ber.cu``); it does not sample the canonical ensemble."""
 
     system: System
     coupling: float
     """Relaxation time in steps."""
-
-    def begin(self, state: State) -> State:
-        """Do nothing."""
-        return state
-
-    def before(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
-        """Do nothing."""
-        return state
 
     def after(self, state: State, target: float, time: float) -> State:  # noqa: ARG002
         """Measure and rescale."""
