@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models import random_model
-from neptuner.engines.dynamics_checks import check_script, check_trajectories, remarks, thickness
+from neptuner.engines.dynamics_checks import check_script, check_trajectories, remarks
 from neptuner.errors import InputError
 from neptuner.files.run_in import parse_script
 from neptuner.files.script import (
@@ -25,7 +25,7 @@ from neptuner.files.script import (
     Script,
     Velocity,
 )
-from neptuner.files.structure import Structure
+from neptuner.files.structure import Structure, thicknesses
 
 CUBE = Structure(
     species=np.array(["Mg", "O", "Mg", "O"]),
@@ -56,8 +56,8 @@ def refused(asked: Script, structure: Structure = CUBE) -> str:
 
 
 def test_thickness_is_between_faces() -> None:
-    np.testing.assert_allclose(thickness(CUBE.cell), [10.0, 11.0, 12.0])
-    np.testing.assert_allclose(thickness(SLANTED.cell), [10.0 * np.cos(np.arctan(2 / 11)), 11.0, 12.0])
+    np.testing.assert_allclose(thicknesses(CUBE.cell), [10.0, 11.0, 12.0])
+    np.testing.assert_allclose(thicknesses(SLANTED.cell), [10.0 * np.cos(np.arctan(2 / 11)), 11.0, 12.0])
 
 
 def test_what_can_be_done() -> None:

@@ -37,11 +37,8 @@ class Notes:
     """A listener that notes everything and stops or stands where it is told to."""
 
     def __init__(self, stop_at: int | None = None) -> None:
-        self.begun_, self.steps, self.relaxed_, self.standings = [], [], [], []
+        self.steps, self.relaxed_, self.standings = [], [], []
         self.stop_at = stop_at
-
-    def begun(self, action: int, state: State) -> None:
-        self.begun_.append((action, state.step))
 
     def stepped(self, action: int, number: int, state: State) -> None:
         self.steps.append((action, number, state.step))
@@ -79,7 +76,6 @@ def test_actions_follow_each_other(tmp_path: Path) -> None:
     ]
     wells = Wells(CENTERS, 2.0)
     end, notes, _ = carry_out(wells, actions, tmp_path, positions=CENTERS + 0.2)
-    assert notes.begun_ == [(0, 0), (1, 0), (2, 0), (3, 5)]
     assert notes.steps == [(2, k, k) for k in range(1, 6)] + [(3, k, 5 + k) for k in range(1, 5)]
     assert notes.relaxed_
     assert end.time == pytest.approx(5 * 2.0 + 4 * 0.5)
@@ -87,7 +83,6 @@ def test_actions_follow_each_other(tmp_path: Path) -> None:
     assert len(thermo.temperature) == 4
     total = thermo.kinetic + thermo.potential
     np.testing.assert_allclose(total, 1.5 * N * 8.617343e-5 * 250.0, rtol=0.02)
-    np.testing.assert_allclose(notes.begun_[-1], (3, 5))
 
 
 def test_without_a_word_velocities_are_those_of_300_kelvin(tmp_path: Path) -> None:

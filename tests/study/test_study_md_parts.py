@@ -14,7 +14,7 @@ from neptuner.errors import InputError, NeptunerError
 from neptuner.files.frames import Frame
 from neptuner.files.run_in import format_script, parse_script
 from neptuner.files.script import ComputeShc, Run, Script
-from neptuner.files.structure import Structure, read_structure, write_structure
+from neptuner.files.structure import Structure, read_structure, thicknesses, write_structure
 from neptuner.files.thermo_out import Thermo, format_thermo_row
 from neptuner.study.dynamics import MdModel, spanning
 from neptuner.study.md_outcome import energy_drift, explosion, read_screen
@@ -27,7 +27,6 @@ from neptuner.study.md_structure import (
     read_crystal,
     smallest_supercell,
     structure_of,
-    thicknesses,
 )
 from neptuner.study.outcome import Outcome
 from neptuner.study.plan import Configuration

@@ -26,7 +26,7 @@ class DynamicsProgress(DynamicsObserver):
             disable=not self.live,
         )
         self.task: TaskID = self.bar.add_task("md", total=1.0, text="")
-        self._next, self._run, self._relaxed = 0.0, -1, 0
+        self._next = 0.0
 
     def __enter__(self) -> DynamicsProgress:
         self.bar.start()

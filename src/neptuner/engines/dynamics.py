@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -10,18 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from neptuner import __version__
 from neptuner.engines.dynamics_checks import check_script, check_trajectories, remarks
+from neptuner.engines.md_summary import OUTPUTS, SUMMARY, input_hashes, read_finished, summary_head, write_summary
 from neptuner.engines.potential import DTYPES, check_options, species_index
 from neptuner.errors import InputError
-from neptuner.files.atomic import write_text
-from neptuner.files.digest import file_hash
 from neptuner.files.run_in import read_script
 from neptuner.files.script import DumpXyz, Run, Script
 from neptuner.files.structure import Structure, read_structure, replicate, write_structure
 from neptuner.kernels.evaluator import Evaluator
 from neptuner.kernels.site_weights import site_weights
-from neptuner.machine import machine_facts, usable_cpus
+from neptuner.machine import usable_cpus
 from neptuner.md.checkpoint import Checkpoint, load, save
 from neptuner.md.measures.dumps import as_structure
 from neptuner.md.outputs import Outputs
@@ -30,8 +27,8 @@ from neptuner.md.state import State, System
 from neptuner.potential.model import Model
 from neptuner.signals import StopWish, stop_wish
 
-CHECKPOINT, SUMMARY, LAST_GOOD = "md_checkpoint.npz", "md.json", "last_good.xyz"
-OUTPUTS = ("thermo.out", "kappa.out", "hac.out", "shc.out", "msd.out", "rdf.out", "heat_current.npz")
+CHECKPOINT, LAST_GOOD = "md_checkpoint.npz", "last_good.xyz"
+RESULTS = (*OUTPUTS, "heat_current.npz")
 """Files that an earlier run may have left, trajectories and restart.xyz apart."""
 
 
@@ -148,17 +145,16 @@ def read_inputs(folder: Path) -> _Inputs:
     structure = replicate(structure, script.replicate)
     check_script(script, structure)
     inputs = ("run.in", "model.xyz", script.potential)
-    check_trajectories(script, folder, {*inputs, "restart.xyz", CHECKPOINT, SUMMARY, LAST_GOOD, *OUTPUTS})
-    hashes = {"run.in": file_hash(folder / "run.in"), "model.xyz": file_hash(folder / "model.xyz")}
-    return _Inputs(folder, script, structure, model, hashes | {"potential": file_hash(path)})
+    check_trajectories(script, folder, {*inputs, "restart.xyz", CHECKPOINT, SUMMARY, LAST_GOOD, *RESULTS})
+    return _Inputs(folder, script, structure, model, input_hashes(folder, script))
 
 
 def _checkpoint(inputs: _Inputs, options: DynamicsOptions) -> Checkpoint | dict[str, Any] | None:
     """Checkpoint to go on from, summary of a finished simulation, or None to begin."""
     folder = inputs.folder
-    if options.resume and (folder / SUMMARY).exists():
-        found: dict[str, Any] = json.loads((folder / SUMMARY).read_text())
-        if found.get("finished") and _is_of(found, inputs, options):
+    if options.resume:
+        found = read_finished(folder, inputs.sha256)
+        if found is not None and _is_of(found, options):
             return found
     if options.resume and (folder / CHECKPOINT).exists():
         checkpoint = load(folder / CHECKPOINT)
@@ -169,10 +165,10 @@ def _checkpoint(inputs: _Inputs, options: DynamicsOptions) -> Checkpoint | dict[
     return None
 
 
-def _is_of(summary: dict[str, Any], inputs: _Inputs, options: DynamicsOptions) -> bool:
-    """Whether a summary is that of these inputs and options."""
-    found = (summary.get("sha256"), summary.get("precision"), summary.get("skin_angstrom"), summary.get("seed"))
-    return found == (inputs.sha256, options.precision, options.skin, options.seed)
+def _is_of(summary: dict[str, Any], options: DynamicsOptions) -> bool:
+    """Whether a summary is that of these options."""
+    found = (summary.get("precision"), summary.get("skin_angstrom"), summary.get("seed"))
+    return found == (options.precision, options.skin, options.seed)
 
 
 def _identity(inputs: _Inputs, options: DynamicsOptions) -> dict[str, Any]:
@@ -191,7 +187,7 @@ def _refuse_other_inputs(checkpoint: Checkpoint, inputs: _Inputs, options: Dynam
 
 
 def _refuse_to_overwrite(inputs: _Inputs) -> None:
-    names = [*OUTPUTS, *_trajectories(inputs.script), CHECKPOINT]
+    names = [*RESULTS, *_trajectories(inputs.script), CHECKPOINT]
     for name in names:
         if (inputs.folder / name).exists():
             unfinished = (inputs.folder / CHECKPOINT).exists()
@@ -215,7 +211,8 @@ def _carry_out(
     checkpoint: Checkpoint | None,
     wish: StopWish,
 ) -> dict[str, Any]:
-    system, evaluator = make_system(inputs.structure, inputs.model), make_evaluator(inputs, options)
+    system = make_system(inputs.structure, inputs.model)
+    evaluator = make_evaluator(inputs, system, options)
     if checkpoint is None:
         standing = _first_standing(inputs, options, system, evaluator)
         _remove_earlier(inputs)
@@ -236,7 +233,7 @@ def _carry_out(
             raise
         outputs.flush()
     summary = _summary(inputs, options, watch, standing, finished=state_at_end is not None)
-    write_text(inputs.folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    write_summary(inputs.folder, summary)
     if state_at_end is not None:
         (inputs.folder / CHECKPOINT).unlink(missing_ok=True)
     return summary
@@ -260,18 +257,17 @@ def make_system(structure: Structure, model: Model) -> System:
     )  # fmt: skip
 
 
-def make_evaluator(inputs: _Inputs, options: DynamicsOptions) -> Evaluator:
+def make_evaluator(inputs: _Inputs, system: System, options: DynamicsOptions) -> Evaluator:
     """Make what gives energies and forces of the structure."""
-    types = species_index(inputs.structure.species, inputs.model.settings.elements, inputs.structure.path)
     try:
         weights = site_weights(inputs.model, DTYPES[options.precision])
     except ValueError as error:
         raise InputError(str(error), path=inputs.script.potential) from error
-    return Evaluator(weights, types, inputs.structure.pbc, skin=options.skin, threads=options.threads)
+    return Evaluator(weights, system.types, system.pbc, skin=options.skin, threads=options.threads)
 
 
 def _remove_earlier(inputs: _Inputs) -> None:
-    for name in (CHECKPOINT, *OUTPUTS, *_trajectories(inputs.script), SUMMARY, LAST_GOOD):
+    for name in (CHECKPOINT, *RESULTS, *_trajectories(inputs.script), SUMMARY, LAST_GOOD):
         (inputs.folder / name).unlink(missing_ok=True)
 
 
@@ -299,9 +295,6 @@ class _Watch:
     @property
     def seconds(self) -> float:
         return self.spent + perf_counter() - self.begin
-
-    def begun(self, action: int, state: State) -> None:
-        pass
 
     def relaxed(self, step: int, energy: float, largest: float) -> None:
         self.observer.relaxed(step, energy, largest)
@@ -349,7 +342,7 @@ def _save_wreck(
     summary = _summary(inputs, options, watch, Standing(error.good), finished=False)
     atom = None if error.atom is None else error.atom + 1
     summary["exploded"] = {"step": error.step, "atom": atom, "sentence": str(error)}
-    write_text(inputs.folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    write_summary(inputs.folder, summary)
     (inputs.folder / CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -359,11 +352,7 @@ def _summary(
     state, script, n_atoms = standing.state, inputs.script, inputs.structure.n_atoms
     rate = (state.step - watch.first) / max(1e-9, perf_counter() - watch.started) if watch.first >= 0 else None
     return {
-        "schema": 1,
-        "neptuner": __version__,
-        "machine": machine_facts(),
-        "finished": finished,
-        "exploded": None,
+        **summary_head(finished=finished, hashes=inputs.sha256),
         "seconds": watch.seconds,
         "atoms": n_atoms,
         "steps": state.step,
@@ -379,5 +368,4 @@ def _summary(
         "temperature_k": state.temperature,
         "cell": state.cell.tolist(),
         "warnings": remarks(script, inputs.structure, inputs.model, options.seed),
-        "sha256": inputs.sha256,
     }

@@ -19,18 +19,11 @@ from neptuner.files.script import (
     Script,
     Velocity,
 )
-from neptuner.files.structure import Structure
+from neptuner.files.structure import Structure, thicknesses
 from neptuner.potential.model import Model
 
 THINNEST_FOR_RDF = 2.5
 """Cutoffs of compute_rdf that must fit into the cell, as in GPUMD."""
-
-
-def thickness(cell: np.ndarray) -> np.ndarray:
-    """Distances between opposite faces of a cell in angstrom, ``(3,)``."""
-    inverse: np.ndarray = np.linalg.inv(cell)
-    distances: np.ndarray = 1.0 / np.linalg.norm(inverse, axis=0)
-    return distances
 
 
 def check_script(script: Script, structure: Structure) -> None:
@@ -64,7 +57,7 @@ def _check_measure(script: Script, structure: Structure, run: Run, measure: Meas
                 line=measure.line,
             )
     if isinstance(measure, ComputeRdf):
-        thinnest = float(thickness(structure.cell)[list(structure.pbc)].min(initial=np.inf))
+        thinnest = float(thicknesses(structure.cell)[list(structure.pbc)].min(initial=np.inf))
         if measure.cutoff * THINNEST_FOR_RDF > thinnest:
             raise InputError(
                 f"the cutoff is {measure.cutoff:g} angstrom, expected at most {thinnest / THINNEST_FOR_RDF:.4g}:"
@@ -149,7 +142,7 @@ def remarks(script: Script, structure: Structure, model: Model, seed: int) -> li
     said, cutoff = [], model.settings.cutoff[0]
     runs = [action for action in script.actions if isinstance(action, Run)]
     transport = [m for run in runs for m in run.measures if isinstance(m, ComputeHnemd | ComputeHac | ComputeShc)]
-    thin = float(thickness(structure.cell)[list(structure.pbc)].min(initial=np.inf))
+    thin = float(thicknesses(structure.cell)[list(structure.pbc)].min(initial=np.inf))
     if transport and thin < 2.0 * cutoff:
         said.append(
             f"the cell is {thin:.4g} angstrom thick, less than twice the cutoff of {cutoff:g}: heat transport in so"

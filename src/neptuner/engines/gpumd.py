@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from neptuner.engines.md_summary import OUTPUTS
 from neptuner.errors import InputError, Interrupted, NeptunerError
 from neptuner.files.atomic import write_bytes, write_text
 from neptuner.files.gpumd_version import LATEST, GpumdVersion
@@ -27,9 +28,6 @@ VARIABLE = "NEPTUNER_GPUMD"
 
 LOG = "gpumd.log"
 """What GPUMD prints goes to this file."""
-
-OUTPUTS = ("thermo.out", "kappa.out", "hac.out", "shc.out", "msd.out", "rdf.out")
-"""Files that GPUMD would append to."""
 
 _BANNER = re.compile(r"welcome to use gpumd.*?version\s+(\d+(?:\.\d+)+)", re.IGNORECASE | re.DOTALL)
 _LAST_PRINTED = GpumdVersion(5, 6)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from neptuner import __version__
 from neptuner.engines.gpumd import check_model, executable_version, find_executable, run
+from neptuner.engines.md_summary import input_hashes, read_finished, summary_head, write_summary
 from neptuner.files.atomic import write_text
-from neptuner.files.digest import file_hash
 from neptuner.files.gpumd_version import GpumdVersion
 from neptuner.files.run_in import format_script, read_script
 from neptuner.files.script import DumpXyz, Run, Script
 from neptuner.files.structure import read_structure
-from neptuner.machine import machine_facts
 
-SUMMARY, KEPT = "md.json", "run.in.as-given"
+KEPT = "run.in.as-given"
+"""What the run.in is called that was given, where another takes its place."""
 
 
 def run_with_gpumd(
@@ -57,7 +55,7 @@ def run_with_gpumd(
     """
     folder = Path(folder)
     script, structure = read_script(folder / "run.in"), read_structure(folder / "model.xyz")
-    if resume and (finished := _finished(folder, script)) is not None:
+    if resume and (finished := read_finished(folder, input_hashes(folder, script))) is not None:
         return finished
     program = find_executable(executable)
     version = executable_version(program)
@@ -68,7 +66,7 @@ def run_with_gpumd(
     run(folder, program, overwrite=overwrite or resume)
     seconds = perf_counter() - begin
     summary = _summary(folder, script, version, structure.n_atoms, seconds)
-    write_text(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    write_summary(folder, summary)
     return summary
 
 
@@ -85,19 +83,6 @@ def _rewrite(folder: Path, script: Script, version: GpumdVersion) -> bool:
     return True
 
 
-def _finished(folder: Path, script: Script) -> dict[str, Any] | None:
-    """Read md.json of a run of the same inputs that came to its end."""
-    if not (folder / SUMMARY).exists():
-        return None
-    found: dict[str, Any] = json.loads((folder / SUMMARY).read_text())
-    return found if found.get("finished") and found.get("sha256") == _hashes(folder, script) else None
-
-
-def _hashes(folder: Path, script: Script) -> dict[str, str]:
-    files = {"run.in": folder / "run.in", "model.xyz": folder / "model.xyz", "potential": folder / script.potential}
-    return {name: file_hash(path) for name, path in files.items()}
-
-
 def _runs(script: Script) -> list[Run]:
     return [action for action in script.actions if isinstance(action, Run)]
 
@@ -108,12 +93,8 @@ def _summary(folder: Path, script: Script, version: GpumdVersion, n_atoms: int, 
     a, b, c = script.replicate
     atoms = n_atoms * a * b * c
     return {
-        "schema": 1,
-        "neptuner": __version__,
+        **summary_head(finished=True, hashes=input_hashes(folder, script)),
         "engine": f"gpumd {version}",
-        "machine": machine_facts(),
-        "finished": True,
-        "exploded": None,
         "seconds": seconds,
         "atoms": atoms,
         "steps": steps,
@@ -122,5 +103,4 @@ def _summary(folder: Path, script: Script, version: GpumdVersion, n_atoms: int, 
         "atom_steps_per_s": atoms * steps / seconds,
         "ns_per_day": 86400e-3 * picoseconds / seconds,
         "warnings": [],
-        "sha256": _hashes(folder, script),
     }

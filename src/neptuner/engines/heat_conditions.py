@@ -13,7 +13,7 @@ from neptuner.errors import InputError
 from neptuner.files.nep_txt import read_nep_txt
 from neptuner.files.run_in import read_script
 from neptuner.files.script import DumpThermo, Group, Run, Script
-from neptuner.files.structure import Structure, read_structure
+from neptuner.files.structure import Structure, read_structure, thicknesses
 from neptuner.files.thermo_out import Thermo, read_thermo
 from neptuner.transport.series import blocking, transient
 
@@ -56,8 +56,7 @@ class Conditions:
 
     def thickness(self, run: Run) -> float:
         """Smallest distance in angstrom between opposite faces of the simulated cell across a periodic direction."""
-        cell = self._cell(run)
-        thick = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+        thick = thicknesses(self._cell(run))
         return float(min((thick[i] for i in range(3) if self.structure.pbc[i]), default=np.inf))
 
     def volume(self, run: Run) -> float:

@@ -46,6 +46,11 @@ class Structure:
         return len(self.species)
 
 
+def thicknesses(cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distances between opposite faces of a cell ``(3, 3)`` in angstrom, ``(3,)``."""
+    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0))
+
+
 def read_structure(path: str | Path) -> Structure:
     """Read a ``model.xyz`` or ``restart.xyz``; the column `charge` and unknown ones are passed over.
 

@@ -89,6 +89,51 @@ def fastest(velocities: Floats) -> tuple[int, float]:
 
 
 @kernel
+def chain_moved(
+    positions: Floats, momenta: Floats, masses: Floats, twice_kinetic: float, kt: float, freedom: int, steps: Floats
+) -> float:
+    """Move a Nose-Hoover chain by steps of its own; return the factor for the velocities.
+
+    Parameters
+    ----------
+    positions, momenta, masses
+        Of the chain, ``(length,)``; the first two are changed.
+    twice_kinetic
+        Twice the kinetic energy of the atoms in eV.
+    kt
+        Boltzmann's constant times the target temperature in eV.
+    freedom
+        Degrees of freedom of the atoms.
+    steps
+        In internal units of time.
+    """
+    last, factor = positions.shape[0] - 1, 1.0
+    for step in steps:
+        momenta[last] += 0.5 * step * _chain_push(momenta, masses, twice_kinetic, kt, freedom, last)
+        for k in range(last - 1, -1, -1):
+            drag = np.exp(-0.25 * step * momenta[k + 1] / masses[k + 1])
+            push = _chain_push(momenta, masses, twice_kinetic, kt, freedom, k)
+            momenta[k] = drag * (drag * momenta[k] + 0.5 * step * push)
+        for k in range(last + 1):
+            positions[k] += step * momenta[k] / masses[k]
+        scale = np.exp(-step * momenta[0] / masses[0])
+        twice_kinetic *= scale * scale
+        factor *= scale
+        for k in range(last):
+            drag = np.exp(-0.25 * step * momenta[k + 1] / masses[k + 1])
+            push = _chain_push(momenta, masses, twice_kinetic, kt, freedom, k)
+            momenta[k] = drag * (drag * momenta[k] + 0.5 * step * push)
+        momenta[last] += 0.5 * step * _chain_push(momenta, masses, twice_kinetic, kt, freedom, last)
+    return factor
+
+
+@kernel
+def _chain_push(momenta: Floats, masses: Floats, twice_kinetic: float, kt: float, freedom: int, k: int) -> float:
+    """Force on the k-th thermostat: on the first by the atoms, on the others by the one before."""
+    return twice_kinetic - freedom * kt if k == 0 else momenta[k - 1] ** 2 / masses[k - 1] - kt
+
+
+@kernel
 def correlate_rows(history: Floats, now: Floats, sums: Floats, newest: int) -> None:
     """Add the products of a vector with every row of a ring of earlier ones to the sum of their lag.
 

@@ -6,10 +6,11 @@ sub-steps that GPUMD takes (``src/integrate/ensemble_nhc.cu``).
 
 from __future__ import annotations
 
-from math import exp
+from math import isfinite
 
 import numpy as np
 
+from neptuner.kernels.motion import chain_moved
 from neptuner.md.state import Floats
 
 START = np.array([[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]])
@@ -18,6 +19,7 @@ START = np.array([[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]])
 _WEIGHTS = (0.784513610477560, 0.235573213359357, -1.17767998417887, 1.31518632068391)
 WEIGHTS = (*_WEIGHTS, *_WEIGHTS[2::-1])
 SUBSTEPS = 4
+_STEPS = np.repeat(WEIGHTS, SUBSTEPS) / SUBSTEPS
 
 
 def advance_chain(
@@ -43,34 +45,14 @@ def advance_chain(
     Returns
     -------
     The new chain and the factor for the velocities.
+
+    Raises
+    ------
+    OverflowError
+        If the chain runs away.
     """
-    x, p, m = chain[0].tolist(), chain[1].tolist(), masses.tolist()
-    factor = 1.0
-    for weight in WEIGHTS:
-        for _ in range(SUBSTEPS):
-            step = time * weight / SUBSTEPS
-            _half_momenta(p, m, twice_kinetic, kt, freedom, step, inwards=True)
-            x = [a + step * b / c for a, b, c in zip(x, p, m, strict=True)]
-            scale = exp(-step * p[0] / m[0])
-            twice_kinetic *= scale * scale
-            factor *= scale
-            _half_momenta(p, m, twice_kinetic, kt, freedom, step, inwards=False)
-    return np.array([x, p]), factor
-
-
-def _half_momenta(
-    p: list[float], m: list[float], twice_kinetic: float, kt: float, freedom: int, step: float, *, inwards: bool
-) -> None:
-    """Half a step of all momenta: from the far end of the chain inwards, or from the atoms outwards."""
-    quarter, eighth = 0.5 * step, 0.25 * step
-
-    def push(k: int) -> float:
-        return twice_kinetic - freedom * kt if k == 0 else p[k - 1] ** 2 / m[k - 1] - kt
-
-    if inwards:
-        p[3] += quarter * push(3)
-    for k in (2, 1, 0) if inwards else (0, 1, 2):
-        drag = exp(-eighth * p[k + 1] / m[k + 1])
-        p[k] = drag * (drag * p[k] + quarter * push(k))
-    if not inwards:
-        p[3] += quarter * push(3)
+    moved: Floats = chain.copy()
+    factor = chain_moved(moved[0], moved[1], masses, twice_kinetic, kt, freedom, time * _STEPS)
+    if not (isfinite(factor) and np.isfinite(moved).all()):
+        raise OverflowError("the Nose-Hoover chain runs away")
+    return moved, factor

@@ -61,9 +61,6 @@ class Standing:
 class Listener(Protocol):
     """Is told how a simulation goes."""
 
-    def begun(self, action: int, state: State) -> None:
-        """An action begins."""
-
     def stepped(self, action: int, number: int, state: State) -> None:
         """A step of a run is done."""
 
@@ -103,8 +100,6 @@ class Simulation:
         """
         while standing.action < len(self.script.actions):
             action = self.script.actions[standing.action]
-            if standing.number == 0:
-                self.listener.begun(standing.action, standing.state)
             if isinstance(action, Velocity):
                 standing.state = self._with_velocities(action, standing)
             elif isinstance(action, Minimize):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neptuner.engines.md_summary import SUMMARY
 from neptuner.files.atomic import write_bytes, write_text
 from neptuner.files.run_in import format_script
 from neptuner.files.structure import Structure, format_structure
@@ -16,7 +17,7 @@ from neptuner.study.md_script import POTENTIAL
 from neptuner.study.plan import SCHEMA
 from neptuner.study.store import Store, read_json
 
-NOTE, SUMMARY = "md-run.json", "md.json"
+NOTE = "md-run.json"
 
 
 class MdStore:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neptuner.errors import InputError
 from neptuner.files.frames import Frame
 from neptuner.files.masses import default_masses
-from neptuner.files.structure import Structure, read_structure
+from neptuner.files.structure import Structure, read_structure, thicknesses
 
 SPARE = 1.05
 """How much thicker than twice the cutoff a cell is made, since it may shrink when it is relaxed."""
@@ -107,11 +107,6 @@ def structure_of(frame: Frame) -> Structure:
 def largest_force(frame: Frame) -> float:
     """Largest force on an atom of a frame in eV/angstrom; infinite without forces."""
     return np.inf if frame.forces is None else float(np.linalg.norm(frame.forces, axis=1).max())
-
-
-def thicknesses(cell: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distances between opposite faces of a cell ``(3, 3)`` in angstrom, ``(3,)``."""
-    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0))
 
 
 def smallest_supercell(structure: Structure, cutoff: float) -> tuple[int, int, int]:
