@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from neptuner.launch.local import LocalLauncher
 from neptuner.study.md_store import MdStore
 from neptuner.study.run import run_study
 from neptuner.study.spec import read_spec
@@ -112,7 +113,7 @@ class Project:
             controller.communicate(timeout=60)
         if self.out.is_dir():
             with open_store(self.out) as store:
-                store.end_orphans(MdStore(store).commands())
+                LocalLauncher(1).adopt([*store.unfinished_jobs(), *MdStore(store).unfinished_jobs()])
 
     def results(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.out / "results.json").read_text())
@@ -126,7 +127,7 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setattr("neptuner.study.run.POLL_SECONDS", 0.005)
+    monkeypatch.setattr("neptuner.study.controller.POLL_SECONDS", 0.005)
     monkeypatch.setattr("os.fsync", lambda descriptor: None)  # a journal on a busy disk takes its time
     monkeypatch.delenv("NEPTUNER_FAKE", raising=False)
     made = Project(tmp_path, monkeypatch)

@@ -12,6 +12,7 @@ from fake_trainer import train
 
 from neptuner.errors import NeptunerError
 from neptuner.launch.base import Finished, Handle, Job
+from neptuner.launch.local import LocalLauncher
 from neptuner.study.run import run_study
 from neptuner.study.spec import read_spec
 
@@ -49,8 +50,13 @@ class InlineLauncher:
         ended, self._ended = self._ended, []
         return ended
 
-    def cancel(self) -> list[Finished]:
+    def cancel(self, names=None) -> list[Finished]:
         return self.poll()
+
+    leave = cancel
+
+    def adopt(self, jobs: list[Job]) -> list[str]:
+        return LocalLauncher(1).adopt(jobs)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def test_whole_study(dynamics) -> None:
     results = dynamics.run(launcher=LocalLauncher(2))
     md = results["md"]
     assert results == dynamics.results() and results["finished"] and results["failed"] == []
-    assert dynamics.phases == ["baseline", "sweep", "combined", "extended", "md"]
+    assert dynamics.phases == ["baseline", "sweep", "ablation", "extended", "md"]
     assert kinds(results) == {(k, m): n for k, n in (("screen", 1), ("kappa", 2)) for m in ("baseline", "final")}
     assert {run["state"] for run in md["runs"]} == {"done"} and md["state"] == "done"
     assert [md["models"][key]["name"] for key in ("baseline", "final")] == ["baseline", "combined-extended"]

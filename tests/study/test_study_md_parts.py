@@ -32,7 +32,7 @@ from neptuner.study.outcome import Outcome
 from neptuner.study.plan import Configuration
 from neptuner.study.plan import Run as Training
 from neptuner.study.progress import last_thermo_step
-from neptuner.study.state import Record
+from neptuner.study.records import Record
 
 
 def make_spec(**keys: object) -> MdSpec:

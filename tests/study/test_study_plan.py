@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from neptuner.errors import InputError
 from neptuner.files.frames import Frame
 from neptuner.files.nep_in import parse_nep_in
-from neptuner.study.plan import Plan, combine, extend, make_plan, make_runs, run_digest
+from neptuner.study.plan import Plan, ablate, combine, extend, make_plan, make_runs, run_digest
 from neptuner.study.prepare import prepare
 from neptuner.study.spec import read_spec
 from neptuner.study.split import split_frames
@@ -53,6 +53,16 @@ def test_combination_and_extension(tmp_path: Path) -> None:
     assert longer is not None
     assert (longer.name, longer.phase, longer.steps) == ("combined-extended", "extended", 300)
     assert extend(plan_of(tmp_path, "neuron = [10]", factor=1), combined) is None
+
+
+def test_ablation_takes_out_one_winner_at_a_time(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "n_max = [[2, 4]]\nneuron = [10]\nbatch = [7]")
+    without = ablate(plan, {"n_max": (2, 4), "neuron": (10,), "batch": (7,)})
+    assert [c.name for c in without] == [f"combined-without-{k}" for k in ("n_max", "neuron", "batch")]
+    assert [c.parameter for c in without] == ["n_max", "neuron", "batch"]
+    base = plan.baseline.settings
+    assert [c.settings["n_max"] for c in without] == [base["n_max"], [2, 4], [2, 4]]
+    assert [c.settings["batch"] for c in without] == [[7], [7], base["batch"]]
 
 
 def test_digest_depends_on_everything_that_decides_a_run(tmp_path: Path) -> None:

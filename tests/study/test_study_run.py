@@ -45,7 +45,7 @@ def test_whole_study(project) -> None:
     configurations += ["baseline-extended", "combined-extended"]
     assert Counter(t["name"] for t in results["trials"]) == dict.fromkeys(configurations, 2)
     assert {t["state"] for t in results["trials"]} == {"done"}
-    assert project.phases == ["baseline", "sweep", "combined", "extended"]
+    assert project.phases == ["baseline", "sweep", "ablation", "extended"]
 
 
 def test_numbers_are_those_of_the_files(project) -> None:
@@ -254,7 +254,7 @@ def test_second_session_trains_nothing(project) -> None:
     started = project.events("started")
     second = project.run()
     assert second == first and project.events("started") == started
-    assert project.phases[-1] == "extended" and len(project.phases) == 4
+    assert project.phases[3:] == ["sweep", "extended"]
 
 
 def test_changed_study_keeps_what_it_can(project) -> None:
@@ -361,7 +361,6 @@ def test_killed_study_goes_on(project) -> None:
     project.fake(gains=WINNERS)
     results = project.run()
     assert not any(_lives(pid) for pid in pids)
-    assert sum("earlier session left behind" in line for line in project.lines) == 2
     assert results["finished"] and results["failed"] == [] and len(results["trials"]) == 14
     starts = Counter(project.events("started"))
     assert starts == {t["id"]: 1 + (t["id"] in hanging) for t in results["trials"]}

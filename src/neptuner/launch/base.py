@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -76,8 +76,31 @@ class Launcher(Protocol):
     def poll(self) -> list[Finished]:
         """Jobs that ended since the last call, each reported once; returns at once."""
 
-    def cancel(self) -> list[Finished]:
-        """End every running job and all that it started; return when they have ended, with what they left."""
+    def cancel(self, names: Collection[str] | None = None) -> list[Finished]:
+        """End running jobs and all that they started; return when they have ended, with what they left.
+
+        Parameters
+        ----------
+        names
+            Of the jobs to end; None: all. One that is not running is no error.
+        """
+
+    def adopt(self, jobs: Sequence[Job]) -> list[str]:
+        """Settle what an earlier session left of jobs that it submitted, before any is submitted here.
+
+        Returns
+        -------
+        Names of the jobs that are taken over: they still run or have ended meanwhile, and :meth:`poll` will tell. All
+        others are ended if they run, so that they can be submitted again.
+        """
+
+    def leave(self) -> list[Finished]:
+        """Settle the running jobs when the session stops: those that the next one can take over go on.
+
+        Returns
+        -------
+        The jobs that had to be ended.
+        """
 
 
 def _signal_name(number: int) -> str:

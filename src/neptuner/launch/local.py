@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Collection, Iterable, Sequence
 
 from neptuner.launch.base import Finished, Handle, Job
+from neptuner.launch.orphans import end_orphans
 
 TAIL_BYTES = 4096
 
@@ -46,14 +48,12 @@ class LocalLauncher:
 
     def poll(self) -> list[Finished]:
         """Jobs that ended since the last call, each reported once."""
-        ended = [(job, code) for job, process in self._running.values() if (code := process.poll()) is not None]
-        for job, _ in ended:
-            del self._running[job.name]
-        return [Finished(job, code, last_line(job)) for job, code in ended]
+        return self._collect(list(self._running))
 
-    def cancel(self) -> list[Finished]:
-        """End every running job with its children: SIGTERM, then SIGKILL for what is left after the grace."""
-        processes = [process for _, process in self._running.values()]
+    def cancel(self, names: Collection[str] | None = None) -> list[Finished]:
+        """End running jobs with their children: SIGTERM, then SIGKILL for what is left after the grace."""
+        chosen = self._running if names is None else {n: self._running[n] for n in names if n in self._running}
+        processes = [process for _, process in chosen.values()]
         _signal(processes, signal.SIGTERM)
         deadline = time.monotonic() + self._grace
         while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
@@ -61,7 +61,21 @@ class LocalLauncher:
         _signal(processes, signal.SIGKILL)  # to all groups: a child may outlive a leader that ended politely
         for process in processes:
             process.wait()
-        return self.poll()
+        return self._collect(list(chosen))
+
+    def adopt(self, jobs: Sequence[Job]) -> list[str]:
+        """End whatever a killed session left behind, so that no two processes write in the same directory."""
+        end_orphans(job.command for job in jobs)
+        return []
+
+    def leave(self) -> list[Finished]:
+        """End all: nobody would tell the next session how its processes ended."""
+        return self.cancel()
+
+    def _collect(self, names: Iterable[str]) -> list[Finished]:
+        ended = [(name, code) for name in names if (code := self._running[name][1].poll()) is not None]
+        jobs = [(self._running.pop(name)[0], code) for name, code in ended]
+        return [Finished(job, code, last_line(job)) for job, code in jobs]
 
 
 def last_line(job: Job) -> str:

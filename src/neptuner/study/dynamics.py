@@ -15,7 +15,8 @@ from neptuner.study.md_script import kappa_script, screen_script, total_steps
 from neptuner.study.md_spec import MdSpec
 from neptuner.study.md_structure import Crystal
 from neptuner.study.plan import SCHEMA, Configuration
-from neptuner.study.state import DONE, Record, StudyState
+from neptuner.study.records import DONE, Record
+from neptuner.study.state import StudyState
 
 BASELINE, FINAL = "baseline", "final"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from neptuner.study.md_control import MdControl
 from neptuner.study.plan import MD_PHASE, Plan
 from neptuner.study.progress import Snapshot, last_step
-from neptuner.study.state import DONE, FAILED, PENDING, RUNNING, StudyState
+from neptuner.study.records import DONE, FAILED, RUNNING
+from neptuner.study.state import StudyState
 
 Running = tuple[str, int, int]
 
@@ -37,21 +38,22 @@ def take_snapshot(
         return _snapshot_of_md(state, md, places, elapsed)
     running = tuple(
         (record.run.id, last_step(trials / record.run.id), record.run.configuration.steps)
-        for record in state.records.values()
-        if record.state == RUNNING
+        for record in state.ledger.running.values()
     )
     undecided = [] if state.decided else possible_steps(state.plan) * replicates
     total = len(state.records) + len(undecided) + (md.phase.most_runs if md else 0)
     remaining = seconds_left(state, running, sum(undecided), places)
     then = "molecular dynamics" if md else ""
-    return Snapshot(state.phase, state.count(DONE), state.count(FAILED), total, running, elapsed, remaining, then)
+    return Snapshot(
+        state.phase, state.ledger.count(DONE), state.ledger.count(FAILED), total, running, elapsed, remaining, then
+    )
 
 
 def _snapshot_of_md(state: StudyState, md: MdControl, places: int, elapsed: float) -> Snapshot:
     phase = md.phase
     running = tuple((r.run.id, md.step_of(r), r.run.steps) for r in phase.records.values() if r.state == RUNNING)
     planned = len(phase.records) if phase.screened else phase.most_runs
-    done, failed = state.count(DONE) + phase.count(DONE), state.count(FAILED) + phase.count(FAILED)
+    done, failed = state.ledger.count(DONE) + phase.count(DONE), state.ledger.count(FAILED) + phase.count(FAILED)
     total = len(state.records) + planned
     return Snapshot(
         DONE if phase.finished else MD_PHASE, done, failed, total, running, elapsed, md.seconds_left(places)
@@ -69,10 +71,8 @@ def possible_steps(plan: Plan) -> list[int]:
 
 def seconds_left(state: StudyState, running: Sequence[Running], undecided: int, places: int) -> float | None:
     """Steps to go times the mean time of a step, shared among the places; None before a run has finished."""
-    records = state.records.values()
-    finished = [(record.outcome.seconds, record.run.configuration.steps) for record in records if record.outcome]
-    if not finished:
+    ledger = state.ledger
+    if not ledger.steps:
         return None
-    pace = sum(seconds for seconds, _ in finished) / sum(steps for _, steps in finished)
-    to_go = sum(record.run.configuration.steps for record in records if record.state == PENDING)
-    return pace * (to_go + sum(steps - step for _, step, steps in running) + undecided) / places
+    to_go = ledger.steps_to_go + sum(steps - step for _, step, steps in running) + undecided
+    return ledger.seconds / ledger.steps * to_go / places

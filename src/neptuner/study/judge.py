@@ -19,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 Strategy = Literal["avg", "min"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tail:
     """The last rows of one loss curve of one run."""
 

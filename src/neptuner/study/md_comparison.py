@@ -13,7 +13,7 @@ from neptuner.errors import InputError
 from neptuner.study.dynamics import BASELINE, CORRECTION, FINAL, KAPPA, MdModel
 from neptuner.study.md_analysis import Analysis, analyse
 from neptuner.study.md_phase import MdPhase, MdRecord
-from neptuner.study.state import DONE, FAILED
+from neptuner.study.records import DONE, FAILED
 from neptuner.transport.comparison import Comparison, Conditions, compare
 from neptuner.transport.force_error import Extrapolation, extrapolate
 

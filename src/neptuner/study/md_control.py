@@ -12,8 +12,9 @@ from neptuner.study.dynamics import MdRun
 from neptuner.study.journal import Journal
 from neptuner.study.md_phase import MdPhase, MdRecord
 from neptuner.study.progress import Observer, last_thermo_step
+from neptuner.study.records import DONE, FAILED, PENDING, RUNNING
 from neptuner.study.spec import StudySpec
-from neptuner.study.state import DONE, FAILED, PENDING, RUNNING, StudyState
+from neptuner.study.state import StudyState
 
 MdCommand = Callable[[StudySpec, MdRun, Path], Sequence[str]]
 """Makes the command of a run in a directory."""
@@ -57,6 +58,7 @@ class MdControl:
         self.phase = phase
         self._launcher, self._journal, self._observer = launcher, journal, observer
         self._command, self._environment, self._told = command, environment, set(told)
+        self._adopted: set[str] = set()
         self._warm = False
         self._said: set[str] = set()
 
@@ -68,14 +70,21 @@ class MdControl:
         self._tell_choice()
         return self._fill() or bool(new)
 
+    def adopt(self, names: Iterable[str]) -> None:
+        """Take over jobs of an earlier session that go on; call it before anything is planned."""
+        self._adopted = set(names)
+
     def owns(self, name: str) -> bool:
         """Whether a job is one of these runs."""
-        return name in self.phase.records
+        return name in self.phase.records or name in self._adopted
 
     def end(self, finished: Finished) -> None:
         """Take up what a run left when its process ended."""
         self._warm = True
-        record = self.phase.records[finished.job.name]
+        self._adopted.discard(finished.job.name)
+        record = self.phase.records.get(finished.job.name)
+        if record is None or record.settled:  # of an earlier session, and not planned yet in this one
+            return
         self.phase.settle(record, finished)
         if record.state == FAILED:
             self._fail(record, record.error or "")
@@ -85,7 +94,9 @@ class MdControl:
 
     def stop(self, finished: Finished) -> None:
         """Take up a run that was ended before its time; one that just finished counts."""
-        record = self.phase.records[finished.job.name]
+        record = self.phase.records.get(finished.job.name)
+        if record is None:
+            return
         if self.phase.store.summary(record.run) is not None:
             self.end(finished)
             return
@@ -111,6 +122,10 @@ class MdControl:
 
     def _take_over(self, record: MdRecord) -> None:
         """Keep a run that ended in an earlier session; one that only failed or was stopped goes on."""
+        if record.run.id in self._adopted:
+            self._adopted.discard(record.run.id)
+            record.state, record.began = RUNNING, time.monotonic()
+            return
         if not self.phase.settle(record, None):
             return
         if record.state == DONE and record.run.id not in self._told:

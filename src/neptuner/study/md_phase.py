@@ -21,8 +21,9 @@ from neptuner.study.md_outcome import KappaOutcome, ScreenOutcome, read_kappa_ru
 from neptuner.study.md_spec import MdSpec
 from neptuner.study.md_store import MdStore
 from neptuner.study.md_structure import Crystal, radial_cutoff, smallest_supercell
+from neptuner.study.records import DONE, FAILED, PENDING
 from neptuner.study.spec import StudySpec
-from neptuner.study.state import DONE, FAILED, PENDING, StudyState
+from neptuner.study.state import StudyState
 
 
 @dataclass

@@ -12,7 +12,7 @@ from neptuner.study.dynamics import KAPPA, MdModel
 from neptuner.study.md_comparison import Findings, find, make_verdict
 from neptuner.study.md_phase import MdPhase, MdRecord
 from neptuner.study.md_spec import AXES
-from neptuner.study.state import FAILED
+from neptuner.study.records import FAILED
 from neptuner.transport.comparison import Comparison
 from neptuner.transport.driving_force import Scan
 

@@ -12,6 +12,7 @@ from neptuner.engines.md_summary import SUMMARY
 from neptuner.files.atomic import write_bytes, write_text
 from neptuner.files.run_in import format_script
 from neptuner.files.structure import Structure, format_structure
+from neptuner.launch.base import Job
 from neptuner.study.dynamics import MdRun
 from neptuner.study.md_script import POTENTIAL
 from neptuner.study.plan import SCHEMA
@@ -68,16 +69,26 @@ class MdStore:
         content, note = read_json(folder / SUMMARY), read_json(folder / NOTE)
         if content is None or note is None or note.get("digest") != run.digest:
             return None
-        return content if content.get("finished") or content.get("exploded") else None
+        return content if _is_end(content) else None
 
-    def commands(self) -> list[list[str]]:
-        """Commands of every run that was ever started."""
-        return [note["command"] for note in self._notes().values()]
+    def unfinished_jobs(self) -> list[Job]:
+        """Jobs of an earlier session that left no result; they may still run."""
+        folder = self.folder / "md"
+        notes = {name: note for name, note in self._notes().items() if not _has_ended(folder / name)}
+        return [Job(f"md/{name}", tuple(note["command"]), folder / name / "log.txt") for name, note in notes.items()]
 
     def _notes(self) -> dict[str, Mapping[str, Any]]:
         folders = sorted((self.folder / "md").iterdir()) if (self.folder / "md").is_dir() else []
         notes = {folder.name: read_json(folder / NOTE) for folder in folders}
         return {name: note for name, note in notes.items() if note and "digest" in note and "command" in note}
+
+
+def _has_ended(folder: Path) -> bool:
+    return _is_end(read_json(folder / SUMMARY) or {})
+
+
+def _is_end(summary: Mapping[str, Any]) -> bool:
+    return bool(summary.get("finished") or summary.get("exploded"))
 
 
 def _note(run: MdRun, command: Sequence[str]) -> dict[str, Any]:

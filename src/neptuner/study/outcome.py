@@ -18,7 +18,7 @@ from neptuner.study.judge import QUANTITIES, SPLITS, Tail, tail
 Rmse = dict[str, float | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Numbers of one finished run; a loss that does not exist is None."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -16,12 +17,13 @@ from neptuner.study.spec import StudySpec, Value
 SCHEMA = 1
 OPTIMIZER = "soap"
 BASELINE, COMBINED = "baseline", "combined"
-PHASES = (BASELINE, "sweep", COMBINED, "extended")
+ABLATION = "ablation"
+PHASES = (BASELINE, "sweep", COMBINED, ABLATION, "extended")
 """Of training; molecular dynamics comes after them."""
 MD_PHASE = "md"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """One setting of nep.in and a number of steps; all its replicates differ only in the seed."""
 
@@ -32,7 +34,7 @@ class Configuration:
     time_limit: float | None = None
     """Seconds within which the trainer fits its schedule, so that it may take fewer steps."""
     parameter: str | None = None
-    """Keyword that differs from the baseline, in the sweep."""
+    """Keyword that differs from the baseline, in the sweep, or from the combined model, in the ablation."""
     value: Value | None = None
     """Its value as study.toml gives it."""
 
@@ -66,7 +68,7 @@ class Plan:
         return (self.baseline, *(c for parameter in self.sweep for c in parameter.values))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Run:
     """One training."""
 
@@ -102,6 +104,18 @@ def combine(plan: Plan, winners: Mapping[str, Value]) -> Configuration:
     return replace(plan.baseline, name=COMBINED, phase=COMBINED, nep_in=nep_in)
 
 
+def ablate(plan: Plan, winners: Mapping[str, Value]) -> list[Configuration]:
+    """Take each winner in turn out of the combination; what is not allowed without it is left out."""
+    found = []
+    for removed in winners:
+        others = {keyword: list(value) for keyword, value in winners.items() if keyword != removed}
+        with contextlib.suppress(InputError):
+            nep_in = replace_values(plan.baseline.nep_in, others)
+            name = f"{COMBINED}-without-{removed}"
+            found.append(replace(plan.baseline, name=name, phase=ABLATION, nep_in=nep_in, parameter=removed))
+    return found
+
+
 def extend(plan: Plan, configuration: Configuration) -> Configuration | None:
     """Train a configuration longer, from scratch on a longer schedule; None if there is no phase 3."""
     if plan.steps_factor == 1:
@@ -116,6 +130,7 @@ def make_runs(
     seeds: Sequence[int],
     data: Mapping[str, str | None],
     known: Mapping[str, str],
+    first: int = 0,
 ) -> tuple[Run, ...]:
     """Give the replicates of a configuration their names.
 
@@ -129,9 +144,11 @@ def make_runs(
         SHA-256 of the frames of each split.
     known
         Name of each run that exists already, by its digest: the same training has one name only.
+    first
+        Number of the first of these replicates.
     """
     runs = []
-    for replicate, seed in enumerate(seeds):
+    for replicate, seed in enumerate(seeds, first):
         digest = run_digest(configuration, seed, data)
         name = known.get(digest, f"{configuration.name}-r{replicate}-{digest}")
         runs.append(Run(name, digest, configuration, replicate, seed))

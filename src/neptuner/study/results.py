@@ -11,8 +11,9 @@ import numpy as np
 from neptuner import __version__
 from neptuner.study.judge import QUANTITIES, SPLITS, reduction_of_tail
 from neptuner.study.plan import OPTIMIZER, SCHEMA, Configuration, Parameter
+from neptuner.study.records import DONE, FAILED, Record
 from neptuner.study.spec import StudySpec
-from neptuner.study.state import DONE, FAILED, Record, Spreads, StudyState
+from neptuner.study.state import Spreads, StudyState
 
 
 def make_results(

@@ -59,6 +59,8 @@ class StudySpec:
     """nep.in keywords and the values to try, in the order of the file."""
     steps_factor: float
     """How much longer phase 3 trains; 1: no phase 3."""
+    ablation: bool = True
+    """Whether the combined model is also trained without each of its changes."""
     md: MdSpec | None = None
     """Molecular dynamics with the baseline and the final model; None: none."""
 
@@ -93,6 +95,7 @@ class _Study(_Table):
     validation: float = Field(0.1, gt=0, le=0.5, description="a number above 0 and at most 0.5")
     group: str | None = Field(None, min_length=1, description="a key of the comment lines of train")
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds, above 0")
+    ablation: bool = Field(True, description="true or false")
 
 
 class _Final(_Table):

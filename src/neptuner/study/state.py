@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from neptuner.errors import InputError
 from neptuner.study.judge import (
@@ -16,28 +17,11 @@ from neptuner.study.judge import (
     spread,
     verdict,
 )
-from neptuner.study.outcome import Outcome
 from neptuner.study.plan import PHASES, Configuration, Parameter, Plan, Run, combine, extend
+from neptuner.study.records import DONE, Ledger, Record
 from neptuner.study.spec import Value
 
-PENDING, RUNNING, DONE, FAILED = "pending", "running", "done", "failed"
-
 Spreads = dict[str, dict[str, Spread | None]]
-
-
-@dataclass
-class Record:
-    """A run and what came of it."""
-
-    run: Run
-    state: str = PENDING
-    error: str | None = None
-    outcome: Outcome | None = None
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing more is to come in this session."""
-        return self.state in (DONE, FAILED)
 
 
 @dataclass
@@ -47,8 +31,10 @@ class StudyState:
     plan: Plan
     metric: str
     strategy: Strategy
-    records: dict[str, Record] = field(default_factory=dict)
-    """By the name of the run, in the order in which they are run."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """Every run and how it stands."""
+    configurations: dict[str, Configuration] = field(default_factory=dict)
+    """What is planned so far, by name and in order."""
     runs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of the runs of each configuration, by its name."""
     decided: bool = False
@@ -57,25 +43,26 @@ class StudyState:
     combined: Configuration | None = None
     combination_error: str | None = None
     """Why the winners cannot be combined."""
+    _planned: set[str] = field(default_factory=set)
+    """Phases that anything is planned of."""
 
-    def add(self, configuration: Configuration, runs: Iterable[Run]) -> None:
-        """Take up a configuration with its runs; a run that is there already is not doubled."""
+    @property
+    def records(self) -> dict[str, Record]:
+        """By the name of the run, in the order in which they are run."""
+        return self.ledger.records
+
+    def add(self, configuration: Configuration, runs: Iterable[Run]) -> list[Record]:
+        """Take up runs of a configuration; return those that are new, for one that is there is not doubled."""
         runs = tuple(runs)
-        self.runs[configuration.name] = tuple(run.id for run in runs)
-        for run in runs:
-            self.records.setdefault(run.id, Record(run))
+        self.configurations.setdefault(configuration.name, configuration)
+        self._planned.add(configuration.phase)
+        known = self.runs.get(configuration.name, ())
+        self.runs[configuration.name] = (*known, *(run.id for run in runs if run.id not in known))
+        return [record for run in runs if (record := self.ledger.add(run)) is not None]
 
     def of(self, configuration: Configuration) -> list[Record]:
         """Records of a configuration; empty before it is planned."""
         return [self.records[name] for name in self.runs.get(configuration.name, ())]
-
-    def settled(self, configurations: Iterable[Configuration]) -> bool:
-        """Whether every run of these configurations is done or failed."""
-        return all(record.settled for c in configurations for record in self.of(c))
-
-    def count(self, state: str) -> int:
-        """Number of runs in a state."""
-        return sum(record.state == state for record in self.records.values())
 
     def spreads(self, configuration: Configuration) -> Spreads:
         """Losses of a configuration over its finished replicates: ``[quantity][split]``."""
@@ -118,17 +105,20 @@ class StudyState:
         return {"baseline": extend(self.plan, self.plan.baseline), "combined": combined}
 
     def phases(self) -> dict[str, list[Configuration]]:
-        """Configurations of each phase, as far as they are known."""
-        swept = [c for parameter in self.plan.sweep for c in parameter.values]
-        combined = [] if self.combined is None else [self.combined]
-        extended = [c for c in self.extended().values() if c is not None]
-        return dict(zip(PHASES, ([self.plan.baseline], swept, combined, extended), strict=True))
+        """Configurations of each phase, as far as they are planned."""
+        found: dict[str, list[Configuration]] = {phase: [] for phase in PHASES}
+        for configuration in self.configurations.values():
+            found[configuration.phase].append(configuration)
+        return found
 
     def complete(self) -> list[str]:
-        """Phases with nothing left to plan or to run, in order; an empty phase is complete too."""
+        """Phases with nothing left to plan or to run, up to the first that has; an empty phase is complete too."""
         known = PHASES if self.decided else PHASES[:2]
-        phases = self.phases()
-        return [phase for phase in known if self.settled(phases[phase])]
+        return list(takewhile(lambda phase: self.ledger.open(phase) == 0, known))
+
+    def has_phase(self, phase: str) -> bool:
+        """Whether anything of a phase is planned."""
+        return phase in self._planned
 
     @property
     def phase(self) -> str:
@@ -139,4 +129,4 @@ class StudyState:
     @property
     def finished(self) -> bool:
         """Whether every planned run is done or failed."""
-        return self.decided and all(record.settled for record in self.records.values())
+        return self.decided and self.ledger.open() == 0

@@ -11,7 +11,7 @@ from neptuner.errors import InputError
 from neptuner.files.run_in import read_script
 from neptuner.study.plan import MD_PHASE, PHASES, SCHEMA
 from neptuner.study.progress import last_row, last_thermo_step
-from neptuner.study.state import DONE, FAILED, PENDING, RUNNING
+from neptuner.study.records import DONE, FAILED, PENDING, RUNNING
 from neptuner.study.store import is_open, read_json
 
 

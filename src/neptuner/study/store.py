@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from neptuner.errors import InputError
 from neptuner.files.atomic import write_text
 from neptuner.files.nep_in import format_nep_in
-from neptuner.launch.orphans import end_orphans
+from neptuner.launch.base import Job
 from neptuner.study.journal import Journal
 from neptuner.study.plan import OPTIMIZER, SCHEMA, Run
 
@@ -46,15 +46,10 @@ class Store:
         notes = self._notes()
         return {note["digest"]: name for name, note in notes.items()}
 
-    def end_orphans(self, more: Iterable[Sequence[str]] = ()) -> list[int]:
-        """End trainers that a killed controller left behind, so that no two write in the same directory.
-
-        Parameters
-        ----------
-        more
-            Commands besides those of the trials.
-        """
-        return end_orphans([*(note["command"] for note in self._notes().values()), *more])
+    def unfinished_jobs(self) -> list[Job]:
+        """Jobs of an earlier session whose trainings did not finish; they may still run."""
+        notes = {name: note for name, note in self._notes().items() if not (self.trials / name / "train.json").exists()}
+        return [Job(name, tuple(note["command"]), self.trials / name / "log.txt") for name, note in notes.items()]
 
     def prepare(self, run: Run, command: Sequence[str]) -> Path:
         """Make the directory of a run, with everything that the trainer reads.
