@@ -48,11 +48,12 @@ from numpy.typing import NDArray
 from provenance import machine, versions
 
 from neptuner.engines.potential import evaluate, make_evaluator, species_of
-from neptuner.engines.speed import FEMTOSECONDS, maxwell_velocities, replicated
+from neptuner.engines.speed import maxwell_velocities, replicated
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
 from neptuner.potential.convert import to_nep4
 from neptuner.potential.model import Model
+from neptuner.units import FEMTOSECONDS_PER_UNIT
 
 Floats = NDArray[np.float64]
 
@@ -116,7 +117,7 @@ def trajectory(system: System, frames: int, threads: int) -> Floats:
     evaluator = make_evaluator(
         Model.read(system.model), frame, precision="single", threads=threads, skin=SKIN, virials=False
     )
-    x, dt = frame.positions.copy(), 1.0 / FEMTOSECONDS
+    x, dt = frame.positions.copy(), 1.0 / FEMTOSECONDS_PER_UNIT
     half = 0.5 * dt / masses[:, None]
     forces = evaluate(evaluator, x, frame.cell).forces
     recorded = np.empty((frames, *x.shape))

@@ -20,20 +20,15 @@ from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
 from neptuner.kernels.evaluator import Evaluator
 from neptuner.machine import usable_cpus
+from neptuner.md.simulation import HOTTEST
 from neptuner.potential.model import Model
-from neptuner.units import BOLTZMANN
+from neptuner.units import BOLTZMANN, FEMTOSECONDS_PER_UNIT
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-FEMTOSECONDS = 10.18051
-"""Angstrom sqrt(u/eV), the unit of time that goes with ours, in femtoseconds (GPUMD ``src/utilities/common.cuh``)."""
-
 WARM_UP = 5
 """Steps before the clock starts, after kernels are compiled."""
-
-HOTTEST = 1e5
-"""Temperature in kelvin that only a run out of control reaches."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +204,7 @@ def _advance(run: _Run, steps: int, timestep: float) -> float:
     """Take velocity-Verlet steps; return the seconds they took."""
     begin = perf_counter()
     for _ in range(steps):
-        _step(run, timestep / FEMTOSECONDS)
+        _step(run, timestep / FEMTOSECONDS_PER_UNIT)
         run.total.append(run.potential + run.kinetic)
     return perf_counter() - begin
 
