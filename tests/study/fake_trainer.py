@@ -1,8 +1,9 @@
 """Stands in for the trainer: reads nep.in, writes the files of a training directory, and fails on request.
 
 What it does is told by the variable NEPTUNER_FAKE, a JSON object of lines of nep.in: ``gains`` maps a line to what it
-takes off the loss; the lists ``fail``, ``kill``, ``nan``, ``silent`` and ``hang`` name lines that make a run end with
-exit code 2, kill itself, diverge, write no train.json, or wait for ever after its first rows.
+takes off the loss; ``noise`` is the most that luck adds or takes off; the lists ``fail``, ``kill``, ``nan``, ``silent``
+and ``hang`` name lines that make a run end with exit code 2, kill itself, diverge, write no train.json, or wait for
+ever after its first rows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import time
+import zlib
 from pathlib import Path
 
 BASE = {"energy": 0.02, "force": 0.2, "virial": 0.05}
@@ -29,6 +31,7 @@ def train(folder: Path, steps: int, seed: int, wish: dict) -> tuple[int, str]:
     if wanted("fail"):
         return 1, "nep.in: this cannot be trained"
     gain = sum(wish.get("gains", {}).get(line, 0.0) for line in lines)
+    gain += wish.get("noise", 0.0) * (zlib.crc32("\n".join(lines).encode()) / 2**31 - 1.0)
     interval = int(next(line.split()[1] for line in lines if line.startswith("output_interval")))
     write_curves(folder, steps, interval, seed, gain, wish, nan=wanted("nan"))
     while wanted("hang"):

@@ -24,6 +24,7 @@ from neptuner.study.results import make_results
 from neptuner.study.sequel import first_runs, following_runs
 from neptuner.study.state import StudyState
 from neptuner.study.store import Store
+from neptuner.study.subsets import install_subsets
 from neptuner.study.training_control import Command, TrainingControl, hashes
 
 POLL_SECONDS = 0.1
@@ -54,9 +55,11 @@ class Controller:
         self._places = launcher.free
         self._start = time.monotonic()
         environment = dict.fromkeys(THREAD_VARIABLES, str(study.spec.threads))
+        subsets = install_subsets(study.frames["train"], study.spec.learning_curve, study.spec.seed, store)
+        parts = {fraction: facts["sha256"] for fraction, facts in subsets.items()}
         told = {event["id"] for event in store.journal.read() if event["event"] == "finished"}
         self.trainings = TrainingControl(
-            study.spec, self.state, store, launcher, observer, commands[0], environment, hashes(facts), told
+            study.spec, self.state, store, launcher, observer, commands[0], environment, hashes(facts), parts, told
         )
         self.md = self._make_md(study, commands[1], environment, told)
 

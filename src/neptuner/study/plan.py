@@ -18,7 +18,8 @@ SCHEMA = 1
 OPTIMIZER = "soap"
 BASELINE, COMBINED = "baseline", "combined"
 ABLATION = "ablation"
-PHASES = (BASELINE, "sweep", COMBINED, ABLATION, "extended")
+LEARNING_CURVE = "learning_curve"
+PHASES = (BASELINE, "sweep", COMBINED, ABLATION, "extended", LEARNING_CURVE)
 """Of training; molecular dynamics comes after them."""
 MD_PHASE = "md"
 
@@ -37,6 +38,8 @@ class Configuration:
     """Keyword that differs from the baseline, in the sweep, or from the combined model, in the ablation."""
     value: Value | None = None
     """Its value as study.toml gives it."""
+    fraction: float = 1.0
+    """Part of the training frames that it is trained on."""
 
     @property
     def settings(self) -> dict[str, list[Any]]:
@@ -114,6 +117,17 @@ def ablate(plan: Plan, winners: Mapping[str, Value]) -> list[Configuration]:
             name = f"{COMBINED}-without-{removed}"
             found.append(replace(plan.baseline, name=name, phase=ABLATION, nep_in=nep_in, parameter=removed))
     return found
+
+
+def learn_from(configuration: Configuration, fraction: float) -> Configuration:
+    """Train a configuration on a part of the frames."""
+    name = f"{configuration.name}-on-{subset_name(fraction)}"
+    return replace(configuration, name=name, phase=LEARNING_CURVE, parameter=None, value=None, fraction=fraction)
+
+
+def subset_name(fraction: float) -> str:
+    """Name of a part of the training frames, as its file has it."""
+    return f"train-{fraction:g}"
 
 
 def extend(plan: Plan, configuration: Configuration) -> Configuration | None:

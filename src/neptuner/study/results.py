@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from neptuner import __version__
+from neptuner.study.assessment import assess
 from neptuner.study.judge import QUANTITIES, SPLITS, reduction_of_tail
-from neptuner.study.plan import OPTIMIZER, SCHEMA, Configuration, Parameter
+from neptuner.study.plan import ABLATION, LEARNING_CURVE, OPTIMIZER, SCHEMA, Configuration, Parameter
 from neptuner.study.records import DONE, FAILED, Record
 from neptuner.study.spec import StudySpec
 from neptuner.study.state import Spreads, StudyState
@@ -50,7 +51,10 @@ def make_results(
         "sweep": [_parameter(state, parameter, base) for parameter in state.plan.sweep],
         "winners": {keyword: list(value) for keyword, value in state.winners.items()},
         "combined": _configuration(state, state.combined, base),
+        "ablation": [_configuration(state, c, base) for c in state.phases()[ABLATION]],
         "extended": {key: _configuration(state, c, base) for key, c in state.extended().items()},
+        "learning_curve": [_configuration(state, c, base) for c in state.phases()[LEARNING_CURVE]],
+        "statistics": assess(state, spec),
         "trials": [_run(record, base) for record in state.records.values()],
         "failed": _failures(state),
         "md": None,
@@ -116,6 +120,7 @@ def _identity(configuration: Configuration) -> dict[str, Any]:
         "parameter": configuration.parameter,
         "value": _value(configuration),
         "settings": configuration.settings,
+        "fraction": configuration.fraction,
         "steps": configuration.steps,
     }
 

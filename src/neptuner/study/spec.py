@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from neptuner.errors import InputError
@@ -59,8 +59,14 @@ class StudySpec:
     """nep.in keywords and the values to try, in the order of the file."""
     steps_factor: float
     """How much longer phase 3 trains; 1: no phase 3."""
+    most_replicates: int = 1
+    """Largest number of replicates, where a decision is open."""
+    extra_runs: int | None = None
+    """Trainings that may be spent on open decisions; None: as many as it takes."""
     ablation: bool = True
     """Whether the combined model is also trained without each of its changes."""
+    learning_curve: tuple[float, ...] = ()
+    """Fractions of the training frames, below one, that the learning curve is made of."""
     md: MdSpec | None = None
     """Molecular dynamics with the baseline and the final model; None: none."""
 
@@ -95,11 +101,26 @@ class _Study(_Table):
     validation: float = Field(0.1, gt=0, le=0.5, description="a number above 0 and at most 0.5")
     group: str | None = Field(None, min_length=1, description="a key of the comment lines of train")
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds, above 0")
+    most_replicates: int | None = Field(None, ge=1, description="a whole number of at least 1")
+    extra_runs: int | None = Field(None, ge=0, description="a whole number of at least 0")
     ablation: bool = Field(True, description="true or false")
 
 
 class _Final(_Table):
     steps_factor: float = Field(ge=1, allow_inf_nan=False, description="a number of at least 1")
+
+
+class _LearningCurve(_Table):
+    fractions: list[float] = Field(
+        [0.125, 0.25, 0.5], min_length=1, description="a list of numbers between 0 and 1, such as [0.125, 0.25, 0.5]"
+    )
+
+    @field_validator("fractions")
+    @classmethod
+    def _below_one(cls, fractions: list[float]) -> list[float]:
+        if not all(0 < fraction < 1 for fraction in fractions):
+            raise ValueError("out of range")
+        return sorted(set(fractions))
 
 
 class _Document(_Table):
@@ -108,6 +129,7 @@ class _Document(_Table):
         default_factory=dict, description="a list of values to try, such as [[2, 4], [4, 4]]"
     )
     final: _Final = Field(_Final(steps_factor=1), description="a table with steps_factor")
+    learning_curve: _LearningCurve | None = Field(None, description="a table with fractions")
     md: MdTable | None = Field(None, description="a table with temperature, fe, time_ps and more")
 
 
@@ -128,13 +150,15 @@ def read_spec(path: str | Path) -> StudySpec:
         raise InputError(_sentence(details[0]), path=path) from None
     table, folder = document.study, path.parent
     return StudySpec(
-        **table.model_dump(exclude={"train", "test", "baseline"}),
+        **table.model_dump(exclude={"train", "test", "baseline", "most_replicates"}),
+        most_replicates=max(table.replicates, table.most_replicates or 1),
         path=path,
         train=folder / table.train,
         test=None if table.test is None else folder / table.test,
         baseline=folder / table.baseline,
         sweep=tuple((keyword, _values(keyword, values, path)) for keyword, values in document.sweep.items()),
         steps_factor=document.final.steps_factor,
+        learning_curve=() if document.learning_curve is None else tuple(document.learning_curve.fractions),
         md=None if document.md is None else make_md_spec(document.md, path),
     )
 
@@ -170,7 +194,12 @@ def _shown(place: list[str]) -> str:
 
 
 def _model(table: str) -> type[BaseModel]:
-    models: dict[str, type[BaseModel]] = {"study": _Study, "final": _Final, "md": MdTable}
+    models: dict[str, type[BaseModel]] = {
+        "study": _Study,
+        "final": _Final,
+        "learning_curve": _LearningCurve,
+        "md": MdTable,
+    }
     return models[table]
 
 

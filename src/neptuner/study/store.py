@@ -17,7 +17,7 @@ from neptuner.files.atomic import write_text
 from neptuner.files.nep_in import format_nep_in
 from neptuner.launch.base import Job
 from neptuner.study.journal import Journal
-from neptuner.study.plan import OPTIMIZER, SCHEMA, Run
+from neptuner.study.plan import OPTIMIZER, SCHEMA, Run, subset_name
 
 SPLIT_FILES = {"train": "train.xyz", "validation": "valid.xyz", "test": "test.xyz"}
 """Name of the frames of each split, in ``data/`` and in a trial."""
@@ -63,9 +63,11 @@ class Store:
         # first of all: by the command a later controller recognises a trainer that outlived this one
         write_text(folder / "trial.json", json.dumps(_note(run, command), indent=1) + "\n")
         write_text(folder / "nep.in", format_nep_in(run.configuration.nep_in))
-        for name in SPLIT_FILES.values():
-            if (self.data / name).exists() and not (folder / name).exists():
-                _link(self.data / name, folder / name)
+        for split, name in SPLIT_FILES.items():
+            part = split == "train" and run.configuration.fraction < 1.0
+            source = self.data / (f"{subset_name(run.configuration.fraction)}.xyz" if part else name)
+            if source.exists() and not (folder / name).exists():
+                _link(source, folder / name)
         return folder
 
     def summary(self, run: Run) -> dict[str, Any] | None:
@@ -152,6 +154,7 @@ def _note(run: Run, command: Sequence[str]) -> dict[str, Any]:
         "steps": configuration.steps,
         "optimizer": OPTIMIZER,
         "settings": configuration.settings,
+        "fraction": configuration.fraction,
         "command": list(command),
     }
 

@@ -35,6 +35,8 @@ class TrainingControl:
         Variables of a run.
     data
         SHA-256 of the frames of each split.
+    subsets
+        SHA-256 of each part of the training frames, by its fraction.
     told
         Names of the runs that the journal says are finished.
     """
@@ -49,11 +51,13 @@ class TrainingControl:
         command: Command,
         environment: Mapping[str, str],
         data: Mapping[str, str | None],
+        subsets: Mapping[float, str],
         told: Collection[str],
     ) -> None:
         self.spec, self.state, self.store = spec, state, store
         self._launcher, self._observer, self._command = launcher, observer, command
-        self._environment, self._data, self._told = environment, data, told
+        self._environment, self._told = environment, told
+        self._data, self._subsets = data, subsets
         self._known = store.known()
         self._adopted: set[str] = set()
         self._warm = False
@@ -65,7 +69,10 @@ class TrainingControl:
     def add(self, configuration: Configuration, seeds: Sequence[int]) -> list[Record]:
         """Plan runs of a configuration; what finished in an earlier session is taken over."""
         first = len(self.state.runs.get(configuration.name, ()))
-        runs = make_runs(configuration, seeds, self._data, self._known, first)
+        data = dict(self._data)
+        if configuration.fraction < 1.0:
+            data["train"] = self._subsets[configuration.fraction]
+        runs = make_runs(configuration, seeds, data, self._known, first)
         self._known |= {run.digest: run.id for run in runs}
         new = self.state.add(configuration, runs)
         for record in new:
