@@ -112,7 +112,7 @@ def solve(logs: Floats, present: Floats, inverse: Floats) -> tuple[Floats, Float
 
 def usable(values: Mapping[int, float]) -> dict[int, float]:
     """Give the losses that have a logarithm."""
-    return {seed: loss for seed, loss in values.items() if np.isfinite(loss) and loss > 0}
+    return {seed: loss for seed, loss in values.items() if 0 < loss < np.inf}
 
 
 def contrast_error(model: BlockModel, first: str, second: str, pairs: int) -> tuple[float, float]:

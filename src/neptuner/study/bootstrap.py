@@ -17,11 +17,12 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class RatioInterval:
-    """95 % interval of a ratio, and the two-sided p of a ratio of one."""
+    """95 % interval of a ratio."""
 
     low: float
     high: float
     p: float
+    """Two-sided p of a ratio of one; zero where no resample reaches it, so that p is too small for their number."""
 
 
 def bca_of_ratio(values: Floats, references: Floats, *, seed: int = 0, draws: int = DRAWS) -> RatioInterval:
@@ -30,7 +31,7 @@ def bca_of_ratio(values: Floats, references: Floats, *, seed: int = 0, draws: in
     B. Efron, J. Am. Stat. Assoc. 82, 171 (1987). Percentiles of resampled means are too narrow for few pairs: the
     variance of a sample lacks ``n / (n - 1)`` and its tails are a normal's. Both are mended by quantiles of Student's t
     in place of normal ones (T. C. Hesterberg, Am. Stat. 69, 371 (2015), section 4.1), which with 20 pairs of normal
-    noise makes 94.5 % of 92.5 %.
+    noise turns a coverage of 92.5 % into one of 94.5 %.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ def bca_of_ratio(values: Floats, references: Floats, *, seed: int = 0, draws: in
     half = widening * stdtrit(len(values) - 1, 0.5 + LEVEL / 2)
     shifted = bias + half * np.array([-1.0, 1.0])
     low, high = np.exp(np.quantile(ratios, ndtr(bias + shifted / (1 - acceleration * shifted))))
+    if not ratios[0] <= 0 <= ratios[-1]:
+        return RatioInterval(float(low), float(high), 0.0)
     at_zero = _quantile(ratios, 0.0) - bias
     deviation = at_zero / (1 + acceleration * at_zero) - bias
     return RatioInterval(float(low), float(high), float(2 * stdtr(len(values) - 1, -abs(deviation) / widening)))
