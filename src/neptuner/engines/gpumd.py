@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 from neptuner.engines.md_summary import OUTPUTS
+from neptuner.engines.program import end, find_program, how_it_failed, printed_alone, start
 from neptuner.errors import InputError, Interrupted, NeptunerError
 from neptuner.files.atomic import write_bytes, write_text
 from neptuner.files.gpumd_version import LATEST, GpumdVersion
@@ -32,8 +30,6 @@ LOG = "gpumd.log"
 _BANNER = re.compile(r"welcome to use gpumd.*?version\s+(\d+(?:\.\d+)+)", re.IGNORECASE | re.DOTALL)
 _LAST_PRINTED = GpumdVersion(5, 6)
 _WORD_OF_LATEST = b"group_labels"
-_SHOWN_LINES = 8
-_GRACE = 5.0
 
 
 def find_executable(given: str | Path | None = None) -> Path:
@@ -44,11 +40,7 @@ def find_executable(given: str | Path | None = None) -> Path:
     InputError
         If there is no such program.
     """
-    wanted = str(given or os.environ.get(VARIABLE) or "gpumd")
-    found = shutil.which(wanted)
-    if found is None:
-        raise InputError(f"there is no program `{wanted}`; give the path of GPUMD's gpumd, or name it in ${VARIABLE}")
-    return Path(found).absolute()
+    return find_program("gpumd", VARIABLE, given)
 
 
 def executable_version(executable: Path) -> GpumdVersion:
@@ -59,14 +51,7 @@ def executable_version(executable: Path) -> GpumdVersion:
     InputError
         If it cannot be started or prints no such banner.
     """
-    with tempfile.TemporaryDirectory() as empty:
-        try:
-            ended = subprocess.run(
-                [executable], cwd=empty, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise InputError(f"cannot be run as GPUMD ({error})", path=executable) from None
-    match = _BANNER.search(ended.stdout.decode(errors="replace"))
+    match = _BANNER.search(printed_alone(executable))
     if match is None:
         raise InputError("printed no banner with a version; is it GPUMD's gpumd?", path=executable)
     printed = GpumdVersion.parse(match[1])
@@ -129,7 +114,7 @@ def run(directory: Path, executable: Path, *, overwrite: bool = False) -> None:
     Raises
     ------
     InputError
-        If there are results of an earlier run, or the program cannot be started.
+        If there are results of an earlier run.
     NeptunerError
         If GPUMD ends with an error; its last lines are shown.
     Interrupted
@@ -138,14 +123,12 @@ def run(directory: Path, executable: Path, *, overwrite: bool = False) -> None:
     _clear(directory, overwrite)
     with tempfile.TemporaryFile() as errors, (directory / LOG).open("wb") as log:
         with stop_wish() as wish:
-            code = _wait(_start(directory, executable, log, errors), wish)
+            code = _wait(start(executable, directory, log, errors), wish)
         errors.seek(0)
         complaint = errors.read()
         log.write(complaint)
     if code:
-        reason = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        printed = complaint if complaint.strip() else (directory / LOG).read_bytes()
-        raise NeptunerError(f"GPUMD {reason} in {directory}; its last lines:\n{_last_lines(printed)}")
+        raise NeptunerError(how_it_failed(code, complaint, directory / LOG))
 
 
 def _clear(directory: Path, overwrite: bool) -> None:
@@ -156,37 +139,13 @@ def _clear(directory: Path, overwrite: bool) -> None:
         path.unlink()
 
 
-def _start(directory: Path, executable: Path, log: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    try:
-        # GPUMD's errors have a file of their own: its buffered output would follow them in a common one.
-        return subprocess.Popen(
-            [executable], cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=errors, start_new_session=True
-        )
-    except OSError as error:
-        raise InputError(f"cannot be run as GPUMD ({error})", path=executable) from None
-
-
 def _wait(process: subprocess.Popen[bytes], wish: StopWish) -> int:
     while process.poll() is None:
         if wish.signal is not None:
-            _end(process)
+            end(process)
             raise Interrupted(f"stopped by {wish.signal}, and GPUMD with it; its outputs so far are usable")
         time.sleep(0.05)
     return process.returncode
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _last_lines(printed: bytes) -> str:
-    lines = [line.rstrip() for line in printed.decode(errors="replace").splitlines() if line.strip()]
-    return "\n".join(lines[-_SHOWN_LINES:])
 
 
 _OBSTACLES: tuple[tuple[Callable[[NepTxt, GpumdVersion], bool], str], ...] = (

@@ -12,7 +12,7 @@ from neptuner.engines.inputs import Inputs
 from neptuner.engines.options import TrainOptions
 from neptuner.files.loss_out import read_loss_out, read_validation_out
 from neptuner.files.nep_in import as_settings
-from neptuner.machine import machine_facts
+from neptuner.machine import machine_facts, peak_memory
 from neptuner.potential.parameters import parameter_count
 from neptuner.training.convergence import convergence
 from neptuner.training.dataset import Dataset
@@ -57,17 +57,18 @@ def summarise(
         "energy_offsets": {"common": offsets.common, "by_type": offsets.by_type.tolist()},
         "masked_shear_frames": inputs.masked,
         "prepared": {"bytes": sets.train.prepared.nbytes, "stored": sets.train.prepared.stored},
+        "peak_memory": peak_memory(),
         "remarks": remarks,
         "sha256": inputs.sha256,
         "score": (best.train if best.validation is None else best.validation).weighted(loop.loss),
-        "convergence": _convergence(folder),
+        "convergence": judged_curves(folder),
         "train": _set_summary(sets.train, best.train),
         "validation": _set_summary(sets.validation, best.validation),
         "test": _set_summary(sets.test, best.test),
     }
 
 
-def _convergence(folder: Path) -> dict[str, Any]:
+def judged_curves(folder: Path) -> dict[str, Any]:
     """Judge the force errors' curves; None for a curve that is missing or too short."""
     loss = read_loss_out(folder / "loss.out")
     curves = {"train": (loss.steps, loss.force_train)}
