@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 
@@ -12,6 +15,25 @@ def usable_cpus() -> int:
     """Number of processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def peak_memory() -> int | None:
+    """Most memory in bytes that this process has had so far; None where the system does not tell."""
+    try:
+        # getrusage would count the process that this one was started by, too
+        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        return 1024 * int(found[1]) if found else None
+    except OSError:  # not Linux
+        return _peak_of_usage()
+
+
+def _peak_of_usage() -> int | None:
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def machine_facts() -> dict[str, Any]:

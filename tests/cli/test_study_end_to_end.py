@@ -61,6 +61,10 @@ def test_a_study_killed_in_a_trial_ends_with_the_same_trials(tmp_path: Path) -> 
     assert all(counts[run, "started"] == counts[run, "finished"] == 1 for run in finished_before)
     results = json.loads((folder / "results.json").read_text())
     assert results["finished"]
+    cost = results["cost"]  # predicted by the session that was killed, compared by the one after it
+    assert cost["actual"]["trials"] == len(results["trials"]) and cost["predicted"]["least"]["trials"] == 10
+    assert all(0.1 < cost["ratio"][key] < 10 for key in ("seconds", "memory", "disk", "training"))
+    assert "Cost of the trainings, predicted before the first" in (folder / "report.md").read_text()
     assert not results["failed"]
     ids = [run["id"] for run in results["trials"]]
     assert len(ids) == len(set(ids))

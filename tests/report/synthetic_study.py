@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from synthetic_statistics import synthetic_statistics
 
 BASE = {
     "type": [2, "Te", "Pb"],
@@ -47,6 +48,12 @@ class Plan:
     base: dict[str, Any] = field(default_factory=lambda: BASE)
     rows: int = 40
     md: dict[str, Any] | None = None
+    ablation: bool = False
+    """Whether the combined model is trained without each of its changes, once there is one."""
+    fractions: tuple[float, ...] = ()
+    """Parts of the frames that the combined model is trained on."""
+    statistics: bool = True
+    """Without them the study looks like one of the first version."""
 
 
 class Study:
@@ -78,6 +85,11 @@ class Study:
             if winners
             else None,
         }
+        ablation = self.ablations(winners, product) if plan.ablation and combined else []
+        fractions = plan.fractions if combined else ()
+        learning_curve = [self.on_part(settings, product, fraction) for fraction in fractions]
+        split = "test" if plan.test else "validation"
+        statistics = synthetic_statistics(self.trials, sweep, split) if plan.statistics else None
         failed = [{k: t[k] for k in ("id", "name", "error")} for t in self.trials if t["state"] == "failed"]
         return {
             "schema": 1,
@@ -104,11 +116,27 @@ class Study:
             "sweep": sweep,
             "winners": winners,
             "combined": combined,
+            "ablation": ablation,
             "extended": extended,
+            "learning_curve": learning_curve,
+            **({"statistics": statistics} if plan.statistics else {}),
             "trials": self.trials,
             "failed": failed,
             "md": plan.md,
         }
+
+    def ablations(self, winners: dict[str, Any], product: float) -> list[dict[str, Any] | None]:
+        found = []
+        for removed, value in winners.items():
+            settings = {**self.plan.base, **{k: v for k, v in winners.items() if k != removed}}
+            factor = product / self.plan.sweep[removed][words(value)]
+            name = f"combined-without-{removed}"
+            found.append(self.configuration(name, "ablation", settings, factor, parameter=removed))
+        return found
+
+    def on_part(self, settings: dict[str, Any], product: float, fraction: float) -> dict[str, Any] | None:
+        name, factor = f"combined-on-train-{fraction:g}", product * fraction**-0.3
+        return self.configuration(name, "learning_curve", settings, factor, fraction=fraction)
 
     def data(self, split: str) -> dict[str, Any]:
         return {"path": f"data/{split}.xyz", "sha256": "0123456789abcdef" * 4, "frames": 20, "atoms": 1600}
@@ -139,10 +167,10 @@ class Study:
     ) -> dict[str, Any] | None:
         about = {
             "name": name, "phase": phase, "parameter": None, "value": None, "settings": settings,
-            "parameters": size(settings) - descriptor(settings), **differs,
+            "parameters": size(settings) - descriptor(settings), "fraction": 1.0, **differs,
             "steps": 4000 if phase == "extended" else 1000,
         }  # fmt: skip
-        if phase not in self.plan.phases:
+        if phase not in (*self.plan.phases, "ablation", "learning_curve"):
             if phase == "sweep":
                 return {**about, "runs": [], "seconds": None, "loss": None, "reduction": None, "rmse": None}
             return None

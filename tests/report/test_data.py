@@ -8,7 +8,8 @@ import pytest
 from synthetic_study import make_study
 
 from neptuner.errors import InputError
-from neptuner.report.data import Statistic, load_results, text
+from neptuner.report.data import Statistic
+from neptuner.report.reading import load_results, text
 
 
 def change(study: Path, **replaced: Any) -> Path:

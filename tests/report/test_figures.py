@@ -10,8 +10,9 @@ from synthetic_study import BASE, make_study
 
 from neptuner.errors import InputError
 from neptuner.files.nep_txt import read_nep_txt
-from neptuner.report import cost, figures, trials
-from neptuner.report.data import Results, load_results
+from neptuner.report import cost, figures, gain_figures, trials
+from neptuner.report.data import Results
+from neptuner.report.reading import load_results
 from neptuner.report.style import render
 
 
@@ -88,7 +89,7 @@ def test_cost_labels_do_not_overlap(results: Results) -> None:
 
 def test_gain_bars_show_the_reductions(results: Results) -> None:
     parameter = results.sweep[0]
-    figure = figures.gain_bars(parameter, results)
+    figure = gain_figures.gain_bars(parameter, results)
     axes = figure.axes[0]
     heights = sorted(p.get_height() for c in axes.containers if hasattr(c, "patches") for p in c.patches)
     expected = sorted(c.reduction_of("force", s).avg for c in parameter.values for s in ("train", "validation", "test"))
@@ -104,7 +105,7 @@ def test_every_axis_has_a_label(results: Results) -> None:
         figures.baseline_curves(curves),
         figures.phase_curves([(results.baseline, curves["force", "test"])], "test"),
         figures.force_parity([("baseline", parity)]),
-        figures.gain_bars(results.sweep[1], results),
+        gain_figures.gain_bars(results.sweep[1], results),
     ]
     for figure in drawn:
         for axes in figure.axes:

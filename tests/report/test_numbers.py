@@ -3,20 +3,39 @@ from __future__ import annotations
 import pytest
 
 from neptuner.report import numbers
+from neptuner.study.statistics import Gain
 
 
 @pytest.mark.parametrize(
-    ("value", "sd", "expected"),
+    ("value", "expected"),
+    [(19.44, "+19.4 %"), (-3.25, "−3.2 %"), (0.01, "0.0 %"), (-0.01, "0.0 %"), (None, numbers.NOTHING)],  # noqa: RUF001
+)
+def test_percent(value: float | None, expected: str) -> None:
+    assert numbers.percent(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
     [
-        (19.44, 0.81, "+19.4 ± 0.8 %"),
-        (-3.25, None, "−3.2 %"),  # noqa: RUF001
-        (0.01, None, "0.0 %"),
-        (-0.01, 0.02, "−0.01 ± 0.02 %"),  # noqa: RUF001
-        (None, 1.0, numbers.NOTHING),
+        (-1.23, 4.56, "−1.2 to +4.6 %"),  # noqa: RUF001
+        (0.512, 0.634, "+0.51 to +0.63 %"),
+        (-3e43, 99.9, "below −1000 to +99.9 %"),  # noqa: RUF001
+        (None, 1.0, ""),
     ],
 )
-def test_percent(value: float | None, sd: float | None, expected: str) -> None:
-    assert numbers.percent(value, sd) == expected
+def test_interval(low: float | None, high: float | None, expected: str) -> None:
+    assert numbers.interval(low, high) == expected
+
+
+def test_probability() -> None:
+    assert [numbers.probability(p) for p in (None, 0.0004, 0.0123, 1.0)] == ["", "p < 0.001", "p = 0.012", "p = 1"]
+
+
+def test_gain_with_its_interval() -> None:
+    known = Gain(5.0, 3.0, 7.0, 0.01, 3, 4.0, "block model")
+    assert numbers.gain(known) == "+5.0 % (+3.0 to +7.0 %)"
+    assert numbers.gain(Gain(5.0, None, None, None, 1, None, "one pair")) == "+5.0 %"
+    assert numbers.gain(None) == numbers.NOTHING
 
 
 def test_losses_in_the_unit_shown() -> None:

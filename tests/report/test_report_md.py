@@ -14,8 +14,8 @@ from synthetic_study import make_study
 
 from neptuner.errors import InputError
 from neptuner.report import dynamics
-from neptuner.report.data import load_results
 from neptuner.report.dynamics_data import Dynamics, read_dynamics
+from neptuner.report.reading import load_results
 from neptuner.report.style import render
 from neptuner.report.write import write_report
 

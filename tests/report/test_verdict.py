@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from synthetic_study import make_study
 
-from neptuner.report.data import Results, load_results
-from neptuner.report.noise import half_interval, noise_floor, row_scatter
-from neptuner.report.verdict import Gain, combined_gain, judge
+from neptuner.report.data import Results
+from neptuner.report.noise import extended_pair, floor_of
+from neptuner.report.reading import load_results
+from neptuner.report.verdict import combined_gain, judge
 
 
 @pytest.fixture(scope="module")
@@ -16,33 +19,13 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return load_results(make_study(tmp_path_factory.mktemp("study") / "s", replicates=3))
 
 
-def gain(percent: float, floor: float | None, scatter: float, half: float | None) -> Gain:
-    return Gain("test", 0.15, 0.15 * (1 - percent / 100), percent, 0.1, floor, scatter, half)
-
-
-@pytest.mark.parametrize(
-    ("percent", "floor", "scatter", "half", "kind"),
-    [
-        (5.0, 1.0, 9.0, 2.0, "better"),
-        (5.0, 1.0, 9.0, 6.0, "open"),
-        (-5.0, 1.0, 9.0, 2.0, "worse"),
-        (0.9, 1.0, 0.1, 0.5, "same"),
-        (-0.9, 1.0, 0.1, 0.5, "same"),
-        (2.0, None, 3.0, None, "same"),
-        (4.0, None, 3.0, None, "open"),
-    ],
-)
-def test_kind_needs_more_than_the_noise(
-    percent: float, floor: float | None, scatter: float, half: float | None, kind: str
-) -> None:
-    assert gain(percent, floor, scatter, half).kind == kind
-
-
-def test_interval_of_a_difference() -> None:
-    # Student's t of 4 degrees of freedom at 97.5 %, from a printed table.
-    assert half_interval((3.0, 4.0), (3, 3)) == pytest.approx(2.776 * 5 / 3**0.5, rel=1e-3)
-    assert half_interval((3.0, 4.0), (3, 1)) is None
-    assert half_interval((None, 4.0), (3, 3)) is None
+def judged_as(results: Results, verdict: str, **changes: Any) -> Results:
+    """The study with another verdict on its combined model."""
+    found = results.statistics.verdicts["combined"]
+    found = replace(found, verdict=verdict, gain=replace(found.gain, **changes))
+    return replace(
+        results, statistics=replace(results.statistics, verdicts={**results.statistics.verdicts, "combined": found})
+    )
 
 
 def test_finished_study(full: Results) -> None:
@@ -51,7 +34,10 @@ def test_finished_study(full: Results) -> None:
     assert found is not None
     assert verdict.kind == "better"
     assert verdict.lead.startswith("The combined model lowers the test force loss (AVG of the last 10 rows) by ")
-    assert f"{found.percent:.1f} ± {found.sd:.1f} % (3 replicates)" in verdict.lead
+    gain = found.judged.gain
+    assert gain.low is not None and gain.high is not None
+    interval = f"95 % interval of the gain {gain.low:+.1f} to {gain.high:+.1f} %"
+    assert f"by {gain.gain:.1f} % ({interval}, 3 replicates)" in verdict.lead
     assert f"{found.before:.4f} → {found.after:.4f} eV/Å" in verdict.lead
     everything = " ".join(verdict.details)
     assert "noise floor" in everything
@@ -60,48 +46,62 @@ def test_finished_study(full: Results) -> None:
     assert "better, not only faster" in everything
 
 
-def test_within_the_floor_is_no_difference(full: Results) -> None:
-    assert full.baseline is not None
-    loss = full.baseline.loss_of("force", "test")
-    noisy = replace(full.baseline, loss={**full.baseline.loss, ("force", "test"): replace(loss, avg_sd=0.2 * loss.avg)})
-    verdict = judge(replace(full, baseline=noisy))
+def test_no_difference(full: Results) -> None:
+    verdict = judge(judged_as(full, "no difference"))
     assert verdict.kind == "same"
     assert verdict.lead.startswith("No difference beyond the noise.")
     assert "count as equal" in verdict.details[0]
 
 
-def test_larger_than_floor_but_not_settled(full: Results) -> None:
-    assert full.combined is not None
-    found = full.combined.reduction_of("force", "test")
-    wide = replace(full.combined, reduction={("force", "test"): replace(found, avg_sd=50.0)})
-    verdict = judge(replace(full, combined=wide))
+def test_not_settled(full: Results) -> None:
+    verdict = judge(judged_as(full, "not settled", gain=3.0, low=-5e40, high=40.0))
     assert verdict.kind == "open"
-    assert "not settled" in verdict.details[0]
+    assert verdict.lead.startswith("Not settled. The combined model lowers")
+    assert "below \u22121000 to +40.0 %" in verdict.lead
+    assert "Luck is not ruled out" in verdict.details[0]
+
+
+def test_worse(full: Results) -> None:
+    verdict = judge(judged_as(full, "worse", gain=-5.0, low=-7.0, high=-3.0))
+    assert verdict.kind == "worse"
+    assert "raises the test force loss (AVG of the last 10 rows) by 5.0 %" in verdict.lead
 
 
 def test_gain_that_does_not_last(full: Results) -> None:
-    swapped = replace(full, baseline_extended=full.combined_extended, combined_extended=full.baseline_extended)
+    other = {"baseline-extended": "combined-extended", "combined-extended": "baseline-extended"}
+    swapped = replace(
+        full,
+        baseline_extended=full.combined_extended and replace(full.combined_extended, name="baseline-extended"),
+        combined_extended=full.baseline_extended and replace(full.baseline_extended, name="combined-extended"),
+        runs=tuple(replace(run, name=other.get(run.name, run.name)) for run in full.runs),
+    )
     assert "does not last" in " ".join(judge(swapped).details)
 
 
-def test_noise_of_the_baseline(full: Results) -> None:
-    assert full.baseline is not None
-    loss = full.baseline.loss_of("force", "test")
-    assert loss.avg is not None
-    assert loss.avg_sd is not None
-    assert noise_floor(full, full.baseline, "test") == pytest.approx(100 * loss.avg_sd / loss.avg)
-    ratios = [100 * r.scatter["force", "test"][1] / r.scatter["force", "test"][0] for r in full.runs[:3]]
-    assert row_scatter(full, full.baseline, "test") == pytest.approx(sum(ratios) / 3)
+def test_extended_pair_is_compared_over_common_seeds(full: Results) -> None:
+    losses = {
+        name: [r.loss_of("force", "test").avg for r in full.runs if r.name == f"{name}-extended"]
+        for name in ("baseline", "combined")
+    }
+    found = extended_pair(full)
+    assert found is not None and found.gain.low is not None and found.gain.high is not None
+    assert found.gain.gain == pytest.approx(100 * (1 - np.mean(losses["combined"]) / np.mean(losses["baseline"])))
+    assert found.gain.low < found.gain.gain < found.gain.high and found.gain.pairs == 3
+    first = tuple(r for r in full.runs if not (r.phase == "extended" and r.replicate))
+    alone = extended_pair(replace(full, runs=first))
+    assert alone is not None and (alone.verdict, alone.gain.low, alone.adjusted_p) == ("not settled", None, None)
+    assert extended_pair(replace(full, runs=tuple(r for r in full.runs if r.name != "combined-extended"))) is None
 
 
 def test_one_replicate_leaves_the_noise_unknown(tmp_path: Path) -> None:
     results = load_results(make_study(tmp_path / "s", replicates=1))
-    assert noise_floor(results, results.baseline, "test") is None
+    assert floor_of(results) is None
     verdict = judge(results)
     assert verdict.kind == "open"
     assert "±" not in verdict.lead
     assert "(1 replicate)" in verdict.lead
     assert verdict.details[0].startswith("The noise is unknown")
+    assert "scatter by" in verdict.details[0]
 
 
 def test_without_test_set(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ WINNERS = {"n_max 2 4": 0.1, "batch 7": 0.05, "batch 3": -0.05}
 def command(project, monkeypatch):
     """Calls the commands with the fake trainer and a report of one line."""
     from drive import InlineLauncher, fake_command, fake_md_command
+    from made_calibration import made_calibration
 
     def write_report(folder: Path) -> Path:
         path = folder / "report.html"
@@ -37,6 +38,7 @@ def command(project, monkeypatch):
 
     monkeypatch.setattr("neptuner.study.run.run_study", run_study)
     monkeypatch.setattr("neptuner.report.write.write_report", write_report)
+    monkeypatch.setattr("neptuner.study.calibration.calibrate", lambda s, places, _: made_calibration(s.plan, places))
     monkeypatch.setenv("COLUMNS", "200")
     app = typer.Typer()
     for function in (study, status, report):
@@ -92,6 +94,16 @@ def test_dry_run_lists_and_writes_nothing(project, command) -> None:
     names = ["baseline", "n_max=2-4", "batch=3", "batch=7", "combined", "baseline-extended", "combined-extended"]
     assert [trial["name"] for trial in listed["trials"]] == names
     assert listed["trials"][-1]["steps"] == 200 and not listed["trials"][-1]["certain"]
+
+
+def test_dry_run_predicts_the_cost(project, command) -> None:
+    text = command(["study", str(project.toml), "--dry-run", "--jobs", "1"]).stdout
+    assert "a run takes" in text and "predicted: 10 to 18 trainings, about " in text and "with 1 at a time (" in text
+    cost = json.loads(command(["study", str(project.toml), "--dry-run", "--json"]).stdout)["cost"]
+    assert cost["places"] >= 1 and cost["least"]["trials"] == 10 and cost["costs"]["batch=3"]["seconds"] > 1.5
+    project.edit("steps = 100", "steps = 100\ncalibrate = false")
+    listed = command(["study", str(project.toml), "--dry-run"]).stdout
+    assert "predicted" not in listed and "a run takes" not in listed
 
 
 def test_dry_run_without_sweep(project, command) -> None:

@@ -34,18 +34,18 @@ def test_torn_last_line_is_cut_off(tmp_path: Path, torn: str) -> None:
 def test_only_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text('{"event"')
-    assert Journal(path).read() == []
+    assert list(Journal(path).read()) == []
 
 
 def test_no_journal_yet(tmp_path: Path) -> None:
-    assert Journal(tmp_path / "journal.jsonl").read() == []
+    assert list(Journal(tmp_path / "journal.jsonl").read()) == []
 
 
 def test_damaged_journal_is_told(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text("nonsense\n")
-    with pytest.raises(InputError, match=r"is damaged .*finished trials are kept"):
-        Journal(path).read()
+    with pytest.raises(InputError, match=r"line 1: is damaged: .*finished trials are kept"):
+        list(Journal(path).read())
 
 
 def test_last_row_of_a_growing_file(tmp_path: Path) -> None:

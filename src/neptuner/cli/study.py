@@ -10,13 +10,17 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from neptuner.study.prediction import Prediction
+    from neptuner.study.prepare import PreparedStudy
     from neptuner.study.spec import StudySpec
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study to run, or to go on with.")]
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY_DIR", help="Directory that `neptuner study` made.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Trainings at a time; without it as the study says.")]
 Out = Annotated[Path | None, typer.Option(help="Study directory; without it next to STUDY.toml, with its name.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and list the trials; train nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything, list the trials and predict what they cost.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, everything else on standard error.")]
 
 
@@ -32,7 +36,7 @@ def study(toml: StudyFile, jobs: Jobs = None, out: Out = None, dry_run: DryRun =
     spec = read_spec(toml)
     console = Console(stderr=json)
     if dry_run:
-        _list_trials(spec, console, json)
+        _list_trials(spec, jobs, console, json)
         return
     folder = out or spec.path.with_suffix("")
     results = _run(spec, folder, jobs, console)
@@ -69,7 +73,7 @@ def report(folder: StudyFolder) -> None:
     typer.echo(write_report(folder))
 
 
-def _list_trials(spec: StudySpec, console: Console, json: bool) -> None:
+def _list_trials(spec: StudySpec, jobs: int | None, console: Console, json: bool) -> None:
     from dataclasses import asdict
 
     from neptuner.cli.tables import plan_table, planned
@@ -81,16 +85,40 @@ def _list_trials(spec: StudySpec, console: Console, json: bool) -> None:
     md = None
     if spec.md is not None and study.crystal is not None:
         md = estimate_md(spec.md, study.crystal, plan, spec.seed)
+    cost = _predict(study, jobs, console)
     rows = planned(plan, spec.replicates)
     if json:
         listed = {"schema": 1, "name": spec.name, "baseline": plan.baseline.settings, "trials": rows}
+        listed["cost"] = None if cost is None else cost.as_json()
         _print_json({**listed, "md": None if md is None else asdict(md)})
         return
-    console.print(plan_table(rows))
+    console.print(plan_table(rows, {} if cost is None else {name: one.seconds for name, one in cost.costs.items()}))
     runs, steps = sum(row["runs"] for row in rows), sum(row["runs"] * row["steps"] for row in rows)
     console.print(f"at most {runs} runs and {steps:,} steps; nothing was trained", highlight=False)
+    if spec.search is not None:
+        console.print(spec.search.sentence(plan.baseline.steps), markup=False, highlight=False, soft_wrap=True)
+    if cost is not None:
+        console.print(cost.sentence, markup=False, highlight=False, soft_wrap=True)
     if md is not None:
         console.print(md.sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _predict(study: PreparedStudy, jobs: int | None, console: Console) -> Prediction | None:
+    """Predict the cost from a few steps; None, and a sentence, where that cannot be done."""
+    from neptuner.errors import NeptunerError
+    from neptuner.study.calibration import calibrate
+    from neptuner.study.controller import thread_variables
+    from neptuner.study.prediction import predict
+    from neptuner.study.run import places_of
+
+    if not study.spec.calibrate:
+        return None
+    places = places_of(study.spec, jobs)
+    try:
+        return predict(study, calibrate(study, places, thread_variables(study.spec.threads)), places)
+    except (NeptunerError, OSError) as error:
+        console.print(f"the cost cannot be predicted: {error}", markup=False, highlight=False, soft_wrap=True)
+        return None
 
 
 def _run(spec: StudySpec, folder: Path, jobs: int | None, console: Console) -> dict[str, Any]:
@@ -116,6 +144,10 @@ def _print_results(results: dict[str, Any], folder: Path, console: Console) -> N
     console.print(summary_table(results))
     if not results["winners"]:
         console.print("no value beats the baseline on validation, so there is no combined model", soft_wrap=True)
+    if results["search"] is not None and (best := results["search"]["best"]) is not None:
+        settings = ", ".join(f"{keyword} {' '.join(map(str, value))}" for keyword, value in best["values"].items())
+        found = f"joint search: {best['name']} has the lowest loss ({settings}), {best['nep']}"
+        console.print(found, markup=False, highlight=False, soft_wrap=True)
     if results["md"] is not None:
         console.print(f"molecular dynamics: {results['md']['verdict']}", markup=False, highlight=False, soft_wrap=True)
     for failure in results["failed"]:

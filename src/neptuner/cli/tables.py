@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -34,12 +35,14 @@ def planned(plan: Plan, replicates: int) -> list[dict[str, Any]]:
     return rows
 
 
-def plan_table(rows: list[dict[str, Any]]) -> Table:
-    """Table of what a study will run."""
-    table = Table("configuration", "differs from the baseline by", "steps", "runs", box=None, padding=(0, 2, 0, 0))
+def plan_table(rows: list[dict[str, Any]], seconds: Mapping[str, float]) -> Table:
+    """Table of what a study will run, with the time of a run where it is known."""
+    columns = ("configuration", "differs from the baseline by", "steps", "runs", *(["a run takes"] if seconds else []))
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for row in rows:
         condition = "" if row["certain"] else " (if there are winners)"
-        table.add_row(row["name"], row["difference"] + condition, f"{row['steps']:,}", str(row["runs"]))
+        time = [f"{seconds[row['name']]:,.0f} s"] if row["name"] in seconds else []
+        table.add_row(row["name"], row["difference"] + condition, f"{row['steps']:,}", str(row["runs"]), *time)
     return table
 
 

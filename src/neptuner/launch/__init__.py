@@ -1,1 +1,1 @@
-"""Running trials as local processes."""
+"""Running trials: as processes of this machine, or as jobs in the queue of a scheduler."""

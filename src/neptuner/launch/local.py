@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 
 from neptuner.launch.base import Finished, Handle, Job
+from neptuner.launch.notes import withdraw
 from neptuner.launch.orphans import end_orphans
 
 TAIL_BYTES = 4096
@@ -65,6 +66,7 @@ class LocalLauncher:
 
     def adopt(self, jobs: Sequence[Job]) -> list[str]:
         """End whatever a killed session left behind, so that no two processes write in the same directory."""
+        withdraw(job.log.parent for job in jobs)  # a study that went from a scheduler to this machine
         end_orphans(job.command for job in jobs)
         return []
 

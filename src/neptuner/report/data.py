@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neptuner.errors import InputError
-from neptuner.report.dynamics_data import Dynamics, read_dynamics
+from neptuner.report.dynamics_data import Dynamics
+from neptuner.report.search_data import Search
+from neptuner.report.statistics_data import Statistics
 
-SCHEMA = 1
 QUANTITIES = ("energy", "force", "virial")
 SPLITS = ("train", "validation", "test")
 
@@ -53,6 +51,8 @@ class Configuration:
     parameters: int | None = None
     seconds: float | None = None
     steps: int | None = None
+    fraction: float = 1.0
+    """Part of the training frames that it was trained on."""
     loss: Mapping[Key, Statistic] = field(default_factory=dict)
     """In eV/atom (energy, virial) and eV/angstrom (force)."""
     reduction: Mapping[Key, Statistic] = field(default_factory=dict)
@@ -108,8 +108,12 @@ class Run:
     error: str | None = None
     seconds: float | None = None
     ms_per_step: float | None = None
-    scatter: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
-    """Mean and standard deviation of the last rows of its loss curves."""
+    loss: Mapping[Key, Statistic] = field(default_factory=dict)
+    """Minimum and mean of the last rows of its loss curves."""
+
+    def loss_of(self, quantity: str, split: str) -> Statistic:
+        """Return a loss, with None everywhere when it does not exist."""
+        return self.loss.get((quantity, split), Statistic())
 
 
 @dataclass(frozen=True)
@@ -147,11 +151,24 @@ class Results:
     combined: Configuration | None
     baseline_extended: Configuration | None
     combined_extended: Configuration | None
+    ablation: tuple[Configuration, ...]
+    """The combined model without one of its changes each."""
+    learning_curve: tuple[Configuration, ...]
+    """A model trained on parts of the frames, in the order of their size."""
+    statistics: Statistics
+    faster: str
+    """Sentence that says whether the combined model is better or merely faster; empty if nobody looked."""
+    leakage: str
+    """Sentence that says what held-out frames share with the training frames; empty if nobody looked."""
     runs: tuple[Run, ...]
     failed: tuple[tuple[str, str], ...]
     """Id and sentence of each failed run."""
     md: Dynamics | None
     """Molecular dynamics; None if none was asked for."""
+    search: Search | None = None
+    """Joint search; None if none was asked for."""
+    cost: Mapping[str, Any] | None = None
+    """Predicted and actual cost as ``docs/results.md`` has it; None if it was not predicted."""
 
     @property
     def slots(self) -> tuple[tuple[str, Configuration | None], ...]:
@@ -209,180 +226,3 @@ class Results:
         """Return the trial directories of the finished runs of a configuration, by replicate."""
         found = (self.run(identifier) for identifier in configuration.runs)
         return [self.folder / r.directory for r in found if r is not None and r.directory is not None]
-
-
-def load_results(study_dir: Path) -> Results:
-    """Read ``results.json`` of a study directory.
-
-    Raises
-    ------
-    InputError
-        The file is absent, is no JSON object, or has another schema.
-    """
-    path = Path(study_dir) / "results.json"
-    raw = _read_object(path)
-    if raw.get("schema") != SCHEMA:
-        raise InputError(
-            f"schema is {raw.get('schema')!r}, expected {SCHEMA}; make the report with the version of "
-            f"neptuner that wrote the file ({raw.get('neptuner', 'unknown')})",
-            path=path,
-        )
-    try:
-        return _results(path.parent, raw)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"does not follow schema {SCHEMA} of docs/results.md: {error!r}", path=path) from error
-
-
-def text(value: Any) -> str:
-    """Return a value of nep.in as its words, joined by blanks."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return " ".join(text(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError("no results.json here; run `neptuner study` first", path=path.parent) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"is not valid JSON ({error})", path=path) from error
-    if not isinstance(raw, dict):
-        raise InputError(f"holds {type(raw).__name__}, expected a JSON object", path=path)
-    return raw
-
-
-def _results(folder: Path, raw: dict[str, Any]) -> Results:
-    extended = raw.get("extended") or {}
-    return Results(
-        folder=folder,
-        version=str(raw.get("neptuner", "unknown")),
-        name=str(raw["name"]),
-        finished=bool(raw.get("finished")),
-        metric=_one_of(raw["metric"], QUANTITIES),
-        strategy=_one_of(raw["strategy"], ("avg", "min")),
-        last_rows=int(raw["last_rows"]),
-        replicates=int(raw["replicates"]),
-        steps=_integer(raw.get("steps")),
-        steps_factor=_number(raw.get("steps_factor")),
-        seed=_integer(raw.get("seed")),
-        optimizer=str(raw.get("optimizer") or "unknown"),
-        data=_data(raw.get("data") or {}),
-        machine={key: str(value) for key, value in (raw.get("machine") or {}).items()},
-        baseline=_configuration(raw.get("baseline")),
-        sweep=tuple(_parameter(p) for p in raw.get("sweep") or ()),
-        winners={key: text(value) for key, value in (raw.get("winners") or {}).items()},
-        combined=_configuration(raw.get("combined")),
-        baseline_extended=_configuration(extended.get("baseline")),
-        combined_extended=_configuration(extended.get("combined")),
-        runs=tuple(_run(r) for r in raw.get("trials") or ()),
-        failed=tuple((str(f["id"]), str(f.get("error") or "no reason given")) for f in raw.get("failed") or ()),
-        md=read_dynamics(raw.get("md")),
-    )
-
-
-def _data(raw: dict[str, Any]) -> tuple[DataSet, ...]:
-    return tuple(
-        DataSet(s, text(raw[s].get("path") or ""), str(raw[s].get("sha256") or ""), *_counts(raw[s]))
-        for s in SPLITS
-        if raw.get(s)
-    )
-
-
-def _counts(raw: dict[str, Any]) -> tuple[int | None, int | None]:
-    return _integer(raw.get("frames")), _integer(raw.get("atoms"))
-
-
-def _configuration(raw: dict[str, Any] | None) -> Configuration | None:
-    if not raw:
-        return None
-    return Configuration(
-        name=str(raw["name"]),
-        phase=str(raw["phase"]),
-        parameter=raw.get("parameter"),
-        value=None if raw.get("value") is None else text(raw["value"]),
-        settings={key: text(value) for key, value in (raw.get("settings") or {}).items()},
-        runs=tuple(str(r) for r in raw.get("runs") or ()),
-        parameters=_integer(raw.get("parameters")),
-        seconds=_number(raw.get("seconds")),
-        steps=_integer(raw.get("steps")),
-        loss=_statistics(raw.get("loss")),
-        reduction=_statistics(raw.get("reduction")),
-        rmse=_rmse(raw.get("rmse")),
-    )
-
-
-def _parameter(raw: dict[str, Any]) -> Parameter:
-    values = (_configuration(c) for c in raw.get("values") or ())
-    return Parameter(
-        name=str(raw["parameter"]),
-        baseline_value=text(raw.get("baseline_value")),
-        values=tuple(c for c in values if c is not None),
-        best_value=None if raw.get("best_value") is None else text(raw["best_value"]),
-        best=raw.get("best"),
-        gain=_number(raw.get("gain")),
-        gain_sd=_number(raw.get("gain_sd")),
-        mean_improvement=_number(raw.get("mean_improvement")),
-        chosen=bool(raw.get("chosen")),
-    )
-
-
-def _run(raw: dict[str, Any]) -> Run:
-    return Run(
-        id=str(raw["id"]),
-        name=str(raw["name"]),
-        phase=str(raw["phase"]),
-        state=str(raw["state"]),
-        replicate=_integer(raw.get("replicate")),
-        seed=_integer(raw.get("seed")),
-        directory=raw.get("directory"),
-        error=raw.get("error"),
-        seconds=_number(raw.get("seconds")),
-        ms_per_step=_number(raw.get("ms_per_step")),
-        scatter=_scatter(raw.get("loss")),
-    )
-
-
-def _cells(raw: dict[str, Any] | None) -> dict[Key, dict[str, Any]]:
-    """Flatten ``raw[quantity][split]``, leaving out what is null at any level."""
-    return {
-        (quantity, split): cell
-        for quantity, splits in (raw or {}).items()
-        for split, cell in (splits or {}).items()
-        if cell
-    }
-
-
-def _statistics(raw: dict[str, Any] | None) -> dict[Key, Statistic]:
-    names = ("min", "avg", "min_sd", "avg_sd")
-    found = {key: Statistic(*(_number(cell.get(n)) for n in names)) for key, cell in _cells(raw).items()}
-    return {key: s for key, s in found.items() if s.min is not None or s.avg is not None}
-
-
-def _scatter(raw: dict[str, Any] | None) -> dict[Key, tuple[float, float]]:
-    pairs = {key: (_number(cell.get("avg")), _number(cell.get("sd"))) for key, cell in _cells(raw).items()}
-    return {key: (avg, sd) for key, (avg, sd) in pairs.items() if avg is not None and sd is not None}
-
-
-def _rmse(raw: dict[str, Any] | None) -> dict[Key, float]:
-    return {
-        (name.removeprefix("rmse_"), split): number
-        for split, names in (raw or {}).items()
-        for name, value in (names or {}).items()
-        if (number := _number(value)) is not None
-    }
-
-
-def _one_of(value: Any, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ValueError(f"found {value!r}, expected one of {', '.join(allowed)}")
-    return str(value)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _integer(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else round(number)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from neptuner.report.data import QUANTITIES, SPLITS, Configuration, Key, Parameter, Results
+from neptuner.report.data import QUANTITIES, Configuration, Key
 from neptuner.report.style import (
-    BAND,
     BASELINE,
     COMBINED,
     CYCLE,
@@ -45,28 +43,6 @@ def baseline_curves(curves: Mapping[Key, Curve]) -> Figure:
 
 
 @styled
-def gain_bars(parameter: Parameter, results: Results) -> Figure:
-    """Draw the reductions of one hyper-parameter's values, a bar a split, with the noise floor behind."""
-    values = [c for c in parameter.values if c.done]
-    splits = [s for s in SPLITS if any(_gain(c, results, s) is not None for c in values)]
-    figure = new_figure(max(4.6, min(9.0, 1.6 + 1.15 * len(values))), 3.0)
-    axes = figure.subplots()
-    _noise_band(axes, results)
-    for place, split in enumerate(splits):
-        _bars(axes, values, results, split, (place - (len(splits) - 1) / 2) * 0.26)
-    axes.axhline(0, color=BASELINE, linewidth=0.9)
-    axes.set_xticks(range(len(values)), [c.value or c.name for c in values])
-    middle, half = (len(values) - 1) / 2, max(len(values), 3) / 2 + 0.1
-    axes.set_xlim(middle - half, middle + half)
-    axes.grid(axis="x", visible=False)
-    axes.set_xlabel(f"{parameter.name} (baseline: {parameter.baseline_value})")
-    axes.set_ylabel(f"reduction of {results.metric}\nloss, {results.strategy.upper()} (%)")
-    handles, labels = _unique_handles(axes)
-    figure.legend(handles, labels, loc="outside upper left", ncols=4, handlelength=1.2, columnspacing=1.2)
-    return figure
-
-
-@styled
 def phase_curves(curves: Sequence[tuple[Configuration, Curve]], split: str) -> Figure:
     """Draw the force loss of the baseline, the best of each sweep, combined and extended models."""
     figure = new_figure(9.6, 4.4)
@@ -76,7 +52,7 @@ def phase_curves(curves: Sequence[tuple[Configuration, Curve]], split: str) -> F
         color, dashed, width = _phase_look(configuration, swept)
         swept += configuration.phase == "sweep"
         style = "--" if dashed else "-"
-        _draw_curve(axes, curve, "force", color, _label(configuration), linestyle=style, linewidth=width)
+        _draw_curve(axes, curve, "force", color, name_of(configuration), linestyle=style, linewidth=width)
     _loss_axes(axes, f"{split} force RMSE ({unit_of('force')})")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", handlelength=2.2)
     return figure
@@ -112,7 +88,8 @@ def weight_histograms(models: Sequence[tuple[str, Mapping[str, Array]]]) -> Figu
     return figure
 
 
-def _label(configuration: Configuration) -> str:
+def name_of(configuration: Configuration) -> str:
+    """Name a configuration in a figure."""
     if configuration.phase == "sweep":
         return f"{configuration.parameter} {configuration.value}"
     return configuration.name
@@ -153,39 +130,6 @@ def _loss_axes(axes: Axes, label: str) -> None:
     plain_ticks(axes, "y")
     axes.set_xlabel("step")
     axes.set_ylabel(label)
-
-
-def _gain(configuration: Configuration, results: Results, split: str) -> float | None:
-    return configuration.reduction_of(results.metric, split).value(results.strategy)
-
-
-def _noise_band(axes: Axes, results: Results) -> None:
-    """Shade the standard deviation of the baseline's replicates, in per cent, on the split that judges."""
-    if results.baseline is None:
-        return
-    loss = results.baseline.loss_of(results.metric, results.judged_split)
-    value, sd = loss.value(results.strategy), loss.sd(results.strategy)
-    if value and sd:
-        floor = 100 * sd / value
-        axes.axhspan(-floor, floor, color=BAND, alpha=0.6, linewidth=0, label="noise floor")
-
-
-def _bars(axes: Axes, values: Sequence[Configuration], results: Results, split: str, shift: float) -> None:
-    for place, configuration in enumerate(values):
-        gain = _gain(configuration, results, split)
-        if gain is None:
-            continue
-        sd = configuration.reduction_of(results.metric, split).sd(results.strategy)
-        axes.bar(place + shift, gain, 0.24, color=SPLIT_COLORS[split], label=split)
-        if sd is not None:
-            axes.errorbar(place + shift, gain, sd, color=BASELINE, capsize=2.5, linewidth=0.9, capthick=0.9)
-
-
-def _unique_handles(axes: Axes) -> tuple[list[Artist], list[str]]:
-    handles, labels = axes.get_legend_handles_labels()
-    first = {label: handle for handle, label in zip(reversed(handles), reversed(labels), strict=True)}
-    order = [label for label in (*SPLITS, "noise floor") if label in first]
-    return [first[label] for label in order], order
 
 
 def _parity_panel(axes: Axes, title: str, parity: Parity, limit: float) -> PolyCollection:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from neptuner.errors import InputError
-from neptuner.report import cost, dynamics, figures, numbers, trials
+from neptuner.report import cost, dynamics, figures, gain_figures, learning, numbers, search, trials
 from neptuner.report.data import Configuration, Parameter, Results
 from neptuner.report.dynamics_data import Dynamics
+from neptuner.report.noise import floor_of, gain_of, judged_of
+from neptuner.report.search_data import Search
 from neptuner.report.style import render
 
 LARGEST_SVG = 300_000
@@ -50,14 +52,38 @@ def gain_name(parameter: Parameter) -> str:
 
 def _drawings(results: Results) -> Iterator[Drawing]:
     yield _draw("baseline-curves", "Loss curves of the baseline", _baseline_caption(results), results, _baseline)
+    if results.sweep:
+        yield _draw("gains", "Gain of every setting", _gains_caption(results), results, _gains)
     for parameter in results.sweep:
         yield _gain_drawing(results, parameter)
+    if results.ablation or results.statistics.interaction:
+        yield _draw("ablation", "Each change alone and in the combined model", _ABLATION, results, _ablation)
+    if results.learning_curve:
+        yield _draw("learning-curve", "Loss against training frames", _LEARNING, results, _learning)
     yield _draw("force-curves", "Force loss against steps", _curves_caption(results), results, _curves)
     yield _draw("force-parity", "Predicted against reference forces", _PARITY, results, _parity)
     yield _draw("weights", "How the weights are spread", _WEIGHTS, results, _weights)
     yield _draw("cost", "Training time against accuracy", _COST, results, _cost)
+    if results.search is not None:
+        yield from _search_drawings(results, results.search)
     if results.md is not None:
         yield from _dynamics_drawings(results, results.md)
+
+
+def _search_drawings(results: Results, found: Search) -> Iterator[Drawing]:
+    if any(t.speed is not None for t in found.trials):
+        title = "Accuracy against speed in molecular dynamics"
+        yield _draw("search-pareto", title, _PARETO, results, lambda _: search.pareto(found, results))
+    yield _draw("search-progress", "Loss of the trials", _PROGRESS, results, lambda _: search.progress(found, results))
+    title, caption = "Importance of each keyword", "Mean and standard deviation over resampled trials."
+    yield _draw("search-importances", title, caption, results, lambda _: search.importance(found))
+
+
+_PARETO = (
+    "Each marker is one model trained in full; those on the dotted front cannot be beaten in both. "
+    "Hollow markers violate a constraint."
+)
+_PROGRESS = "Each dot is one trial that was trained in full, in the order in which they were drawn; all have one seed."
 
 
 def _dynamics_drawings(results: Results, md: Dynamics) -> Iterator[Drawing]:
@@ -80,6 +106,14 @@ _SPECTRUM = (
 _FORCE_ERROR = (
     "Each circle is a trained model with one run; the line is fitted and goes on to a model without force error, "
     "its band is one standard error."
+)
+_ABLATION = (
+    "Light bars: one change in the baseline; dark bars: the same change as the last one of the combined model; lines: "
+    "95 % intervals, an arrow where they go on. Bars of one length mean that a change does not depend on the others."
+)
+_LEARNING = (
+    "Circles: single replicates; dots: their means; line: the law a + b/n^c with its 95 % band, dashed where there are "
+    "no frames yet. Both axes are logarithmic."
 )
 _PARITY = (
     "Force components of one run of each model; the colour counts components in a cell, the line is perfect agreement."
@@ -112,10 +146,56 @@ def _rendered(name: str, title: str, caption: str, figure: Figure) -> Drawing:
 def _gain_drawing(results: Results, parameter: Parameter) -> Drawing:
     name, title = gain_name(parameter), f"Reduction of the {results.metric} loss by {parameter.name}"
     caption = "Positive is better. Bars: mean over replicates"
-    caption += "; whiskers: their standard deviation." if results.replicates > 1 else "; one replicate, so no whiskers."
+    caption += "; lines: 95 % intervals." if results.replicates > 1 else "; one replicate, so no intervals."
     if not any(c.done and c.reduction for c in parameter.values):
         return Drawing(name, title, caption, missing=f"The sweep of {parameter.name} has not been run yet.")
-    return _rendered(name, title, caption, figures.gain_bars(parameter, results))
+    return _rendered(name, title, caption, gain_figures.gain_bars(parameter, results))
+
+
+MOST_SETTINGS = 60
+"""Settings in one figure; of more, those with the largest gains are shown."""
+
+
+def _gains_caption(results: Results) -> str:
+    count = sum(c.done for p in results.sweep for c in p.values)
+    left_out = f" The {MOST_SETTINGS} with the largest gains of {count} settings." if count > MOST_SETTINGS else ""
+    return (
+        f"Over the baseline, on {results.judged_split}; positive is better. Lines: 95 % intervals, an arrow where they "
+        f"go on; the band is what trainings of the baseline differ by.{left_out}"
+    )
+
+
+def _gains(results: Results) -> Figure | str:
+    swept = [c for p in results.sweep for c in p.values if c.done]
+    found = [(figures.name_of(c), judged) for c in swept if (judged := judged_of(results, c)) is not None]
+    if not found:
+        return "No value of the sweep has been trained yet."
+    largest = sorted((judged.gain.gain for _, judged in found), reverse=True)[:MOST_SETTINGS]
+    rows = [(name, judged) for name, judged in found if judged.gain.gain >= largest[-1]][:MOST_SETTINGS]
+    if results.combined is not None and (judged := judged_of(results, results.combined)) is not None:
+        rows.append((results.combined.name, judged))
+    return gain_figures.all_gains(rows, floor_of(results), _gain_label(results))
+
+
+def _ablation(results: Results) -> Figure | str:
+    removals, total = results.statistics.removals, results.statistics.interaction
+    if not (removals or total):
+        return "The combined model has not been trained without its changes yet."
+    best = {p.name: c for p in results.sweep if p.chosen and (c := p.best_configuration) is not None}
+    gains = {keyword: gain_of(results, c, results.judged_split) for keyword, c in best.items()}
+    alone = {keyword: gain for keyword, gain in gains.items() if gain is not None}
+    return gain_figures.ablation_bars(alone, removals, total, _gain_label(results))
+
+
+def _gain_label(results: Results) -> str:
+    return f"reduction of the {results.judged_split} {results.metric} loss, {results.strategy.upper()} (%)"
+
+
+def _learning(results: Results) -> Figure | str:
+    points = learning.sizes(results)
+    if len(points) < 2:
+        return "The models on parts of the frames have not been trained yet."
+    return learning.learning_curve(points, results)
 
 
 def _baseline_caption(results: Results) -> str:

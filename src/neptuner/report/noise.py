@@ -1,56 +1,93 @@
-"""How large a difference must be to mean something."""
+"""What a difference between two models is worth: gains with their intervals, verdicts and the noise floor."""
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import stdtrit
-
+from neptuner.report import numbers
 from neptuner.report.data import Configuration, Results
+from neptuner.report.statistics_data import Judged
+from neptuner.study.block_model import fit_blocks
+from neptuner.study.statistics import Gain, compare, judged, noise_floor
+
+LONG_BASELINE, LONG_COMBINED = "baseline-extended", "combined-extended"
 
 
-def noise_floor(results: Results, configuration: Configuration | None, split: str) -> float | None:
-    """Return the standard deviation over the replicates of a configuration in per cent of its loss.
+def gain_of(
+    results: Results, configuration: Configuration, split: str, *, quantity: str = "", strategy: str = ""
+) -> Gain | None:
+    """Return the gain of a configuration over the baseline, by the metric and strategy of the study if none is given.
 
-    The loss is the one winners are chosen by; None where there are no two replicates.
+    Without statistics in the file it is the bare reduction, without an interval.
     """
-    if configuration is None:
-        return None
-    loss = configuration.loss_of(results.metric, split)
-    value, sd = loss.value(results.strategy), loss.sd(results.strategy)
-    return 100 * sd / value if value and sd is not None else None
+    quantity, strategy = quantity or results.metric, strategy or results.strategy
+    found = results.statistics.gains.get((configuration.name, quantity, split, strategy))
+    if found is not None:
+        return found
+    reduction = configuration.reduction_of(quantity, split).value(strategy)
+    return None if reduction is None else _bare(reduction, len(configuration.runs))
 
 
-def row_scatter(results: Results, configuration: Configuration | None, split: str) -> float | None:
-    """Return the standard deviation of the last rows of a run in per cent, averaged over replicates."""
-    if configuration is None:
-        return None
-    runs = (results.run(identifier) for identifier in configuration.runs)
-    pairs = [r.scatter[results.metric, split] for r in runs if r and (results.metric, split) in r.scatter]
-    ratios = [100 * sd / avg for avg, sd in pairs if avg]
-    return float(np.mean(ratios)) if ratios else None
+def judged_of(results: Results, configuration: Configuration) -> Judged | None:
+    """Return what is made of the gain of a configuration over the baseline on the split that judges."""
+    if configuration.name == LONG_COMBINED:
+        return extended_pair(results)
+    found = results.statistics.verdicts.get(configuration.name)
+    if found is not None or configuration.phase in ("baseline", "extended"):
+        return found
+    bare = gain_of(results, configuration, results.judged_split)
+    return None if bare is None else Judged(bare, "not settled")
 
 
-def half_interval(sds: tuple[float | None, float | None], counts: tuple[int, int]) -> float | None:
-    """Return half the 95 % interval of the difference of two means, by Student's t.
+def extended_pair(results: Results) -> Judged | None:
+    """Compare the combined model trained longer with the baseline trained longer.
 
-    Parameters
-    ----------
-    sds
-        Standard deviation over the replicates of each configuration, in any one unit.
-    counts
-        Replicates of each; None is returned unless both have two.
+    Two or three longer trainings of each say little of their noise; so the noise comes from a block model of all
+    trainings of the study, relative to the loss (:mod:`neptuner.study.block_model`).
     """
-    first, second = sds
-    if first is None or second is None or min(counts) < 2:
+    losses = _losses_by_seed(results)
+    if not (losses.get(LONG_BASELINE) and losses.get(LONG_COMBINED)):
         return None
-    quantile = float(stdtrit(sum(counts) - 2, 0.975))
-    return quantile * float(np.sqrt(first**2 / counts[0] + second**2 / counts[1]))
+    gain = compare(fit_blocks(losses), losses, LONG_COMBINED, LONG_BASELINE)
+    if gain is None:
+        return None
+    spread = noise_floor({LONG_BASELINE: losses[LONG_BASELINE]}, LONG_BASELINE).replicate_sd_percent
+    return Judged(gain, judged(gain, gain.p, spread), gain.p)
 
 
-def gain_interval(
-    results: Results, base: Configuration | None, sd: float | None, count: int, split: str
-) -> float | None:
-    """Return half the 95 % interval of a gain in per cent, whose `sd` over `count` runs is known."""
-    if base is None:
-        return None
-    return half_interval((noise_floor(results, base, split), sd), (len(base.runs), count))
+def floor_of(results: Results, split: str = "") -> float | None:
+    """Return the standard deviation between the baseline's replicates in per cent, on the split that judges."""
+    return results.statistics.floor(split or results.judged_split).replicate_sd_percent
+
+
+def floor_words(results: Results, split: str = "") -> str:
+    """Write the noise floor as it stands beside a gain."""
+    floor = floor_of(results, split)
+    return "noise floor unknown" if floor is None else f"noise floor ± {numbers.spread(floor)}"
+
+
+def adjustment(results: Results) -> str:
+    """Say how intervals and p came about."""
+    statistics = results.statistics
+    if not statistics.known:
+        return ""
+    if all(found.adjusted_p is None for found in statistics.verdicts.values()):
+        return "With one replicate there are no intervals, and nothing is settled."
+    looks = f" and for {statistics.looks} looks at growing data (Pocock)" if statistics.looks > 1 else ""
+    return (
+        "Intervals are 95 % of each gain by itself, from differences between trainings with the same seed; p is the "
+        "two-sided probability of such a gain by luck, adjusted by Holm's method for all comparisons of a "
+        f"phase{looks}, and only p below 0.05 counts as better or worse."
+    )
+
+
+def _bare(percent: float, pairs: int) -> Gain:
+    return Gain(percent, None, None, None, pairs, None, "one pair")
+
+
+def _losses_by_seed(results: Results) -> dict[str, dict[int, float]]:
+    """Losses that winners are chosen by, on the split that judges, of trainings on all frames."""
+    found: dict[str, dict[int, float]] = {}
+    for run in results.runs:
+        loss = run.loss_of(results.metric, results.judged_split).value(results.strategy)
+        if run.phase in ("baseline", "sweep", "combined", "ablation", "extended") and run.seed is not None and loss:
+            found.setdefault(run.name, {})[run.seed] = loss
+    return found

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from neptuner.report.style import UNITS
+from neptuner.study.statistics import Gain
 
 NOTHING = "\u2013"
 MINUS = "\u2212"
+_FAR = 1000
+"""Per cent; an interval that ends below minus that says nothing, however far it goes."""
 _DECIMALS = {"energy": 2, "force": 4, "virial": 2}
 
 
@@ -16,16 +19,40 @@ def loss(quantity: str, value: float | None) -> str:
     return f"{value * UNITS[quantity][1]:.{_DECIMALS[quantity]}f}"
 
 
-def percent(value: float | None, sd: float | None = None, *, sign: bool = True) -> str:
-    """Write a per-cent number with its standard deviation, if there is one."""
-    if value is None:
+def percent(value: float | None, *, sign: bool = True) -> str:
+    """Write a per-cent number."""
+    return NOTHING if value is None else f"{_signed(value, sign, 1)} %"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write an interval in per cent; empty where it is not known."""
+    if low is None or high is None:
+        return ""
+    decimals = 1 if high - low >= 0.2 else 2
+    ends = [_signed(end, True, decimals) if end > -_FAR else f"below {MINUS}{_FAR}" for end in (low, high)]
+    return f"{ends[0]} to {ends[1]} %"
+
+
+def gain(found: Gain | None) -> str:
+    """Write a gain in per cent with its 95 % interval."""
+    if found is None:
         return NOTHING
-    decimals = 2 if sd is not None and 0 < sd < 0.05 else 1
+    ends = interval(found.low, found.high)
+    return f"{percent(found.gain)} ({ends})" if ends else percent(found.gain)
+
+
+def probability(p: float | None) -> str:
+    """Write a p with its sign of equality; empty where it is not known."""
+    if p is None:
+        return ""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def _signed(value: float, sign: bool, decimals: int) -> str:
     body = f"{value:{'+' if sign else ''}.{decimals}f}"
     # Rounding must not leave a signed zero.
     body = body.lstrip("+-") if float(body) == 0 else body
-    spread = f" ± {sd:.{decimals}f}" if sd is not None else ""
-    return f"{body}{spread} %".replace("-", MINUS)
+    return body.replace("-", MINUS)
 
 
 def spread(value: float | None) -> str:

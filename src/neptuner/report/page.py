@@ -12,11 +12,16 @@ from markupsafe import Markup
 
 from neptuner.errors import InputError
 from neptuner.report import numbers, tables, trials
+from neptuner.report.ablation_page import ablation_section
+from neptuner.report.cost_sentences import cost_sentences
 from neptuner.report.data import Parameter, Results
 from neptuner.report.dynamics_page import dynamics_section, short_sentence
 from neptuner.report.gallery import LARGEST_SVG, Drawing, gain_name
+from neptuner.report.learning_page import learning_section
+from neptuner.report.noise import LONG_BASELINE, LONG_COMBINED, adjustment, floor_of, floor_words, gain_of, judged_of
+from neptuner.report.search_page import search_section
 from neptuner.report.style import unit_of
-from neptuner.report.verdict import combined_gain, judge, loss_name
+from neptuner.report.verdict import Comparison, combined_gain, judge, loss_name
 
 
 def html_page(results: Results, drawings: Mapping[str, Drawing]) -> str:
@@ -76,6 +81,10 @@ def _context(results: Results, drawings: Mapping[str, Drawing]) -> dict[str, Any
         "verdict": verdict,
         "tiles": _tiles(results),
         "luck": _luck(results),
+        "adjustment": adjustment(results),
+        "ablation": ablation_section(results, drawings),
+        "learning": learning_section(results, drawings),
+        "search": search_section(results, drawings),
         "chosen": tables.chosen_table(results),
         "setup": tables.setup_table(results),
         "data": tables.data_table(results),
@@ -100,15 +109,15 @@ def _tiles(results: Results) -> list[tuple[str, str, str]]:
     failed = sum(r.state == "failed" for r in results.runs)
     runs = f"{numbers.several(failed, 'run')} failed" if failed else "none failed"
     tiles = [("Runs done", f"{done} of {len(results.runs)}", runs)]
-    gain = combined_gain(results)
-    if gain is not None:
-        before, after = numbers.loss(results.metric, gain.before), numbers.loss(results.metric, gain.after)
-        label = f"{gain.split.capitalize()} {results.metric} loss, {results.strategy.upper()}"
-        change = numbers.percent(gain.percent, gain.sd)
+    found = combined_gain(results)
+    if found is not None:
+        gain, split = found.judged.gain, results.judged_split
+        before, after = numbers.loss(results.metric, found.before), numbers.loss(results.metric, found.after)
+        label = f"{split.capitalize()} {results.metric} loss, {results.strategy.upper()}"
         tiles = [
             (label, f"{before} → {after}", f"{unit_of(results.metric)}, baseline → combined"),
-            (f"Gain on {gain.split}", change, "positive is better"),
-            _noise_tile(gain.floor),
+            (f"Gain on {split}", numbers.percent(gain.gain), _gain_note(found)),
+            _noise_tile(floor_of(results)),
             *tiles,
         ]
     time = sum(r.seconds or 0.0 for r in results.runs)
@@ -118,10 +127,15 @@ def _tiles(results: Results) -> list[tuple[str, str, str]]:
     ]
 
 
+def _gain_note(found: Comparison) -> str:
+    ends = numbers.interval(found.judged.gain.low, found.judged.gain.high)
+    return f"{found.judged.verdict}; 95 %: {ends}" if ends else found.judged.verdict
+
+
 def _noise_tile(floor: float | None) -> tuple[str, str, str]:
     if floor is None:
-        return "Noise floor", "unknown", "one replicate"
-    return "Noise floor", numbers.spread(floor), "sd of baseline replicates"
+        return "Noise floor", "unknown", "takes two replicates"
+    return "Noise floor", f"± {numbers.spread(floor)}", "sd of baseline replicates"
 
 
 def _parameter_section(results: Results, parameter: Parameter, drawings: Mapping[str, Drawing]) -> dict[str, Any]:
@@ -140,18 +154,19 @@ def _parameter_sentence(results: Results, parameter: Parameter) -> str:
         return "Every run of this sweep failed." if states == {"failed"} else "This sweep has not been run yet."
     waiting = [c.value or c.name for c in parameter.values if not c.done]
     tail = f" Without results: {numbers.listing(waiting)}." if waiting else ""
-    test = best.reduction_of(results.metric, "test")
-    on_test = test.value(results.strategy) if results.judged_split == "test" else None
-    also = f" (test: {numbers.percent(on_test, test.sd(results.strategy))})" if on_test is not None else ""
-    gain = numbers.percent(abs(parameter.gain), parameter.gain_sd, sign=False)
+    on_test = gain_of(results, best, "test") if results.judged_split == "test" else None
+    also = f"; gain on test {numbers.gain(on_test)}, {floor_words(results)}" if on_test is not None else ""
+    gain = numbers.percent(abs(parameter.gain), sign=False)
     if not parameter.chosen:
         return (
             f"The baseline's {parameter.baseline_value} stays: the best value tried, {parameter.best_value}, "
             f"raises the validation loss by {gain}{also}.{tail}"
         )
+    found = judged_of(results, best)
+    verdict = f" Verdict: {found.verdict}." if found is not None else ""
     return (
         f"Best: {parameter.best_value} in place of {parameter.baseline_value} "
-        f"lowers the validation loss by {gain}{also}.{tail}"
+        f"lowers the validation loss by {gain}{also}.{verdict}{tail}"
     )
 
 
@@ -192,8 +207,8 @@ def _loss_note(results: Results) -> str:
     return (
         f"MIN and AVG are the minimum and the mean of the {results.metric} RMSE over the last "
         f"{results.last_rows} rows of a loss curve, in {unit_of(results.metric)}, averaged over replicates. "
-        "In brackets: the reduction against the baseline in per cent, positive is better"
-        + (", with its standard deviation over replicates." if results.replicates > 1 else ".")
+        "In brackets: the reduction against the baseline in per cent, positive is better."
+        + (f" The gain of {LONG_COMBINED} is the one over {LONG_BASELINE}." if results.combined_extended else "")
     )
 
 
@@ -205,6 +220,7 @@ def _method(results: Results) -> list[str]:
         _m_seeds(results),
         _m_training(results),
         _m_machine(results),
+        *cost_sentences(results),
     ]
 
 
@@ -238,8 +254,9 @@ def _m_seeds(results: Results) -> str:
     seeds = sorted({r.seed for r in results.runs if r.seed is not None})
     shown = f" (seeds {', '.join(map(str, seeds))})" if 0 < len(seeds) <= 12 else ""
     each = numbers.several(results.replicates, "replicate")
-    spread = "± is the standard deviation over them" if results.replicates > 1 else "so there are no error bars"
-    return f"Each configuration was trained as {each} with different random seeds{shown}; {spread}."
+    spread = "" if results.replicates > 1 else ", so there are no error bars"
+    more = " or more" if results.statistics.looks > 1 else ""
+    return f"Each configuration was trained as {each}{more} with different random seeds{shown}{spread}."
 
 
 def _m_training(results: Results) -> str:

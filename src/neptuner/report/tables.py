@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neptuner.files.nep_in_keywords import KEYWORDS
 from neptuner.report import numbers
 from neptuner.report.data import Configuration, Parameter, Results
-from neptuner.report.noise import gain_interval, noise_floor
+from neptuner.report.noise import floor_of, floor_words, gain_of, judged_of
+from neptuner.report.statistics_data import Judged
 from neptuner.report.style import unit_of
+from neptuner.study.statistics import Gain
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A header and rows; `align` has an ``l`` or ``r`` for each column."""
+    """A header and rows; `align` has an ``l``, ``r`` or ``b`` (left, the detail below) for each column."""
 
     header: tuple[Cell, ...]
     rows: tuple[Row, ...]
@@ -60,7 +63,10 @@ def state_of(results: Results, name: str) -> str:
 def chosen_table(results: Results) -> Table:
     """Tabulate what was chosen for each hyper-parameter, and by how much it gained."""
     by = f"{results.metric} loss, {results.strategy.upper()}"
-    gains = [Cell(f"{s.capitalize()} gain", by) for s in dict.fromkeys(("validation", results.judged_split))]
+    gains = [
+        Cell(f"{s.capitalize()} gain", f"{by}; 95 % interval; {floor_words(results, s)}")
+        for s in dict.fromkeys(("validation", results.judged_split))
+    ]
     gains.append(Cell("Mean gain", "all values tried"))
     header = (
         Cell("Hyper-parameter"),
@@ -75,28 +81,32 @@ def chosen_table(results: Results) -> Table:
 
 def sweep_table(results: Results, parameter: Parameter) -> Table:
     """Tabulate every value tried for a hyper-parameter, baseline first, best row marked."""
+    wins = parameter.name in results.statistics.stability
     rows = []
     if results.baseline is not None:
-        first = Cell(parameter.baseline_value, "(baseline)")
-        rows.append(
-            _loss_row(results, first, results.baseline, best=parameter.best is not None and not parameter.chosen)
-        )
+        first = [Cell(parameter.baseline_value, "(baseline)"), *_floor_cells(results)]
+        first += [_wins_cell(results, parameter, results.baseline)] if wins else []
+        best = parameter.best is not None and not parameter.chosen
+        rows.append(_loss_row(results, first, results.baseline, best=best))
     for c in parameter.values:
-        best = parameter.chosen and c.name == parameter.best
-        rows += [_loss_row(results, Cell(c.value or c.name), c, best=best)]
-    header = (Cell(parameter.name), *_loss_header(results))
-    return Table(header, tuple(rows), "l" + "r" * (len(header) - 1))
+        first = [Cell(c.value or c.name), *_judged_cells(results, c)]
+        first += [_wins_cell(results, parameter, c)] if wins else []
+        rows.append(_loss_row(results, first, c, best=parameter.chosen and c.name == parameter.best))
+    share = [Cell("Best in", "of resampled replicates, validation")] if wins else []
+    header = (Cell(parameter.name), *_judged_header(results), *share, *_loss_header(results))
+    return Table(header, tuple(rows), "lrb" + "r" * (len(header) - 3))
 
 
 def phase_table(results: Results) -> Table:
     """Tabulate baseline, combined and extended models with the columns of the sweep tables."""
-    header = (Cell("Model"), *_loss_header(results), Cell("Steps"))
+    header = (Cell("Model"), *_judged_header(results), *_loss_header(results), Cell("Steps"))
     rows = []
     for name, c in results.slots:
-        row = _loss_row(results, Cell(name), c, best=c is not None and c is results.final, name=name)
+        cells = _floor_cells(results) if name == "baseline" else _judged_cells(results, c)
+        row = _loss_row(results, [Cell(name), *cells], c, best=c is not None and c is results.final, name=name)
         steps = numbers.count(c.steps) if c is not None and c.done else numbers.NOTHING
         rows.append(Row((*row.cells, Cell(steps)), row.best, row.muted))
-    return Table(header, tuple(rows), "l" + "r" * (len(header) - 1))
+    return Table(header, tuple(rows), "lrb" + "r" * (len(header) - 3))
 
 
 def rmse_table(results: Results) -> Table:
@@ -194,23 +204,68 @@ def _loss_header(results: Results) -> tuple[Cell, ...]:
     return (*losses, Cell("Parameters"), Cell("Time", "s"))
 
 
-def _loss_row(results: Results, first: Cell, configuration: Configuration | None, *, best: bool, name: str = "") -> Row:
+def _loss_row(
+    results: Results, first: Sequence[Cell], configuration: Configuration | None, *, best: bool, name: str = ""
+) -> Row:
     columns = _columns(results)
     if configuration is None or not configuration.done:
         reason = state_of(results, configuration.name if configuration is not None else name)
-        return Row((first, Cell(reason), *[Cell(numbers.NOTHING)] * (len(columns) + 1)), muted=True)
+        empty = [Cell(numbers.NOTHING)] * (len(first) + len(columns))
+        return Row((first[0], Cell(reason), *empty), muted=True)
     cells = [_loss_cell(results, configuration, split, strategy) for split, strategy in columns]
     cost = Cell(numbers.count(configuration.parameters)), Cell(numbers.seconds(configuration.seconds))
-    return Row((first, *cells, *cost), best)
+    return Row((*first, *cells, *cost), best)
 
 
 def _loss_cell(results: Results, configuration: Configuration, split: str, strategy: str) -> Cell:
     value = configuration.loss_of(results.metric, split).value(strategy)
-    reduction = configuration.reduction_of(results.metric, split)
+    reduction = configuration.reduction_of(results.metric, split).value(strategy)
     text = numbers.loss(results.metric, value)
-    if value is None or configuration.name == "baseline" or reduction.value(strategy) is None:
+    if value is None or configuration.name == "baseline" or reduction is None:
         return Cell(text)
-    return Cell(text, f"({numbers.percent(reduction.value(strategy), reduction.sd(strategy))})")
+    return Cell(text, f"({numbers.percent(reduction)})")
+
+
+def _judged_header(results: Results) -> tuple[Cell, Cell]:
+    gain = f"{results.judged_split.capitalize()} gain, {results.strategy.upper()}"
+    return Cell(gain, "95 % interval"), Cell("Verdict", "adjusted p")
+
+
+def _floor_cells(results: Results) -> list[Cell]:
+    """What stands in the baseline's row under gain and verdict: what happens without any change."""
+    floor = floor_of(results)
+    return [
+        Cell("unknown" if floor is None else f"± {numbers.spread(floor)}", "(noise floor)"),
+        Cell(numbers.NOTHING),
+    ]
+
+
+def _judged_cells(results: Results, configuration: Configuration | None) -> list[Cell]:
+    found = judged_of(results, configuration) if configuration is not None else None
+    if found is None:
+        return [Cell(numbers.NOTHING)] * 2
+    return list(judged_cells(found))
+
+
+def judged_cells(found: Judged) -> tuple[Cell, Cell]:
+    """Write a gain with its interval, and the verdict with its p."""
+    return gain_cell(found.gain), Cell(found.verdict, _in_brackets(numbers.probability(found.adjusted_p)))
+
+
+def gain_cell(gain: Gain | None) -> Cell:
+    """Write a gain with its interval."""
+    if gain is None:
+        return Cell(numbers.NOTHING)
+    return Cell(numbers.percent(gain.gain), _in_brackets(numbers.interval(gain.low, gain.high)))
+
+
+def _in_brackets(words: str) -> str:
+    return f"({words})" if words else ""
+
+
+def _wins_cell(results: Results, parameter: Parameter, configuration: Configuration) -> Cell:
+    share = results.statistics.wins(parameter.name, configuration.name)
+    return Cell(numbers.NOTHING if share is None else f"{100 * share:.0f} %")
 
 
 def _rmse_cell(results: Results, configuration: Configuration, quantity: str, split: str) -> Cell:
@@ -223,18 +278,15 @@ def _rmse_cell(results: Results, configuration: Configuration, quantity: str, sp
 
 def _chosen_row(results: Results, parameter: Parameter) -> Row:
     best = parameter.best_configuration
+    splits = dict.fromkeys(("validation", results.judged_split))
     cells = [
         Cell(parameter.name),
         Cell(parameter.baseline_value),
         Cell(parameter.best_value or _sweep_state(results, parameter)),
-        Cell(numbers.percent(parameter.gain, parameter.gain_sd)),
+        *(gain_cell(gain_of(results, best, split) if best is not None else None) for split in splits),
+        Cell(numbers.percent(parameter.mean_improvement)),
+        _taken(results, parameter),
     ]
-    if results.judged_split == "test":
-        gain = best.reduction_of(results.metric, "test") if best else None
-        cells.append(
-            Cell(numbers.percent(gain.value(results.strategy), gain.sd(results.strategy)) if gain else numbers.NOTHING)
-        )
-    cells += [Cell(numbers.percent(parameter.mean_improvement)), _taken(results, parameter)]
     return Row(tuple(cells), best=parameter.chosen)
 
 
@@ -244,14 +296,10 @@ def _sweep_state(results: Results, parameter: Parameter) -> str:
 
 
 def _taken(results: Results, parameter: Parameter) -> Cell:
-    if parameter.gain is None:
+    best = parameter.best_configuration
+    if parameter.gain is None or best is None:
         return Cell(numbers.NOTHING)
     if not parameter.chosen:
         return Cell(parameter.baseline_value, "(kept)")
-    floor = noise_floor(results, results.baseline, "validation")
-    best = parameter.best_configuration
-    runs = len(best.runs) if best else 0
-    half = gain_interval(results, results.baseline, parameter.gain_sd, runs, "validation")
-    if floor is not None and parameter.gain <= floor:
-        return Cell(parameter.best_value or "", "(within the noise floor)")
-    return Cell(parameter.best_value or "", "(not settled)" if half and parameter.gain <= half else "")
+    found = judged_of(results, best)
+    return Cell(parameter.best_value or "", f"({found.verdict})" if found is not None else "")

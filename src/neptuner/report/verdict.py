@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from neptuner.report import numbers
 from neptuner.report.data import Configuration, Results
-from neptuner.report.noise import gain_interval, noise_floor, row_scatter
+from neptuner.report.noise import LONG_BASELINE, extended_pair, floor_of, gain_of, judged_of
+from neptuner.report.statistics_data import Judged
 from neptuner.report.style import unit_of
 from neptuner.report.tables import state_of
 
 BETTER, WORSE, SAME, OPEN = "better", "worse", "same", "open"
+KINDS = {"better": BETTER, "worse": WORSE, "no difference": SAME, "not settled": OPEN}
 
 
 @dataclass(frozen=True)
@@ -23,61 +25,54 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Gain:
-    """One configuration against another, by the metric and strategy of the study; in per cent but the losses."""
+class Comparison:
+    """One model against another, by the metric and strategy of the study."""
 
-    split: str
     before: float
     after: float
-    percent: float
-    sd: float | None
-    floor: float | None
-    scatter: float | None
-    half: float | None = None
-    """Half the 95 % interval of the gain, in per cent."""
+    """Losses, means over replicates."""
+    judged: Judged
 
     @property
     def kind(self) -> str:
-        """``same`` within the noise floor (or the scatter of rows, without one); ``open`` while unsettled."""
-        size = abs(self.percent)
-        if size <= (self.floor if self.floor is not None else self.scatter or 0.0):
-            return SAME
-        if self.floor is None or size <= (self.half or 0.0):
-            return OPEN
-        return BETTER if self.percent > 0 else WORSE
+        """Kind of the verdict."""
+        return KINDS[self.judged.verdict]
 
 
 def judge(results: Results) -> Verdict:
     """Write the verdict of a study, finished or not."""
-    gain = combined_gain(results)
-    if gain is None:
+    found = combined_gain(results)
+    if found is None:
         return Verdict(OPEN if not results.nothing_won else SAME, _lead_without_combined(results), _without(results))
     details = [
-        _noise_sentence(gain),
+        _noise_sentence(results, found),
         _choice_sentence(results),
         _extended_sentence(results),
+        results.faster,
         _side_sentence(results),
         _missing_sentence(results),
     ]
-    return Verdict(gain.kind, _lead(results, gain), tuple(d for d in details if d))
+    return Verdict(found.kind, _lead(results, found), tuple(d for d in details if d))
 
 
-def combined_gain(results: Results) -> Gain | None:
+def combined_gain(results: Results) -> Comparison | None:
     """Compare the combined model with the baseline; None while either is missing."""
-    base, combined, split = results.baseline, results.combined, results.judged_split
-    if base is None or combined is None:
+    return _compared(results, results.baseline, results.combined)
+
+
+def extended_gain(results: Results) -> Comparison | None:
+    """Compare combined-extended with baseline-extended; None while either is missing."""
+    return _compared(results, results.baseline_extended, results.combined_extended)
+
+
+def _compared(results: Results, base: Configuration | None, other: Configuration | None) -> Comparison | None:
+    if base is None or other is None:
         return None
-    before = base.loss_of(results.metric, split).value(results.strategy)
-    after = combined.loss_of(results.metric, split).value(results.strategy)
-    reduction = combined.reduction_of(results.metric, split)
-    percent = reduction.value(results.strategy)
-    if before is None or after is None or percent is None:
+    losses = [c.loss_of(results.metric, results.judged_split).value(results.strategy) for c in (base, other)]
+    judged = extended_pair(results) if base.name == LONG_BASELINE else judged_of(results, other)
+    if losses[0] is None or losses[1] is None or judged is None:
         return None
-    return Gain(
-        split, before, after, percent, reduction.sd(results.strategy),
-        noise_floor(results, base, split), row_scatter(results, base, split),
-        gain_interval(results, base, reduction.sd(results.strategy), len(combined.runs), split),
-    )  # fmt: skip
+    return Comparison(losses[0], losses[1], judged)
 
 
 def loss_name(results: Results, split: str) -> str:
@@ -85,42 +80,51 @@ def loss_name(results: Results, split: str) -> str:
     return f"{split} {results.metric} loss ({results.strategy.upper()} of the last {results.last_rows} rows)"
 
 
-def _lead(results: Results, gain: Gain) -> str:
-    verb = "lowers" if gain.percent > 0 else "raises"
-    number = numbers.percent(abs(gain.percent), gain.sd, sign=False)
-    replicates = numbers.several(len(results.combined.runs) if results.combined else 0, "replicate")
-    before, after = numbers.loss(results.metric, gain.before), numbers.loss(results.metric, gain.after)
+def _lead(results: Results, found: Comparison) -> str:
+    gain = found.judged.gain
+    verb = "lowers" if gain.gain > 0 else "raises"
+    before, after = numbers.loss(results.metric, found.before), numbers.loss(results.metric, found.after)
+    ends = numbers.interval(gain.low, gain.high)
+    sure = f"95 % interval of the gain {ends}, " if ends else ""
     sentence = (
-        f"The combined model {verb} the {loss_name(results, gain.split)} by {number} ({replicates}) "
+        f"The combined model {verb} the {loss_name(results, results.judged_split)} by "
+        f"{numbers.percent(abs(gain.gain), sign=False)} ({sure}{numbers.several(gain.pairs, 'replicate')}) "
         f"against the baseline: {before} → {after} {unit_of(results.metric)}."
     )
-    return f"No difference beyond the noise. {sentence}" if gain.kind == SAME else sentence
+    heads = {SAME: "No difference beyond the noise. ", OPEN: "Not settled. "}
+    return heads.get(found.kind, "") + sentence
 
 
-def _noise_sentence(gain: Gain) -> str:
-    scatter = (
-        f"the rows it is taken over scatter by {numbers.spread(gain.scatter)} within a run"
-        if gain.scatter is not None
-        else ""
-    )
-    if gain.floor is None:
-        tail = f" ({scatter})" if scatter else ""
+def _noise_sentence(results: Results, found: Comparison) -> str:
+    judged, floor = found.judged, floor_of(results)
+    if not results.statistics.known:
         return (
-            f"The noise is unknown: with one replicate nobody can tell this gain from the luck of a "
-            f"seed{tail}. Repeat with replicates = 3 or more before relying on it."
+            "This study was judged by an earlier version, which leaves no intervals; give the command "
+            "`neptuner study` again to have them."
         )
-    floor = numbers.spread(gain.floor)
-    head = f"The noise floor, the standard deviation of the baseline's replicates, is {floor}"
-    head += f"; {scatter}." if scatter else "."
-    if gain.kind == SAME:
-        return f"{head} The difference lies within it, so the two models count as equal."
-    if gain.half is not None:
-        low, high = (numbers.percent(gain.percent + side * gain.half) for side in (-1, 1))
-        head += f" The gain's 95 % interval is {low} to {high}."
-    if gain.kind == OPEN:
-        return f"{head} Zero is not excluded, so whether there is a gain is not settled; more replicates would tell."
-    times = abs(gain.percent) / gain.floor if gain.floor else 0.0
-    return f"{head} The difference is {times:.{0 if times >= 10 else 1}f} times the floor." if times else head
+    if floor is None or judged.adjusted_p is None:
+        return (
+            "The noise is unknown: with one replicate nobody can tell this gain from the luck of a "
+            f"seed{_scatter_words(results, ' (', ')')}. Repeat with replicates = 3 or more before relying on it."
+        )
+    head = f"The noise floor, the standard deviation of the baseline's replicates, is {numbers.spread(floor)}"
+    head += f"{_scatter_words(results, '; ', '')}."
+    return f"{head} {_sureness(judged, found.kind)}"
+
+
+def _sureness(judged: Judged, kind: str) -> str:
+    p = numbers.probability(judged.adjusted_p)
+    return {
+        SAME: f"The whole interval lies within the noise floor, or within 1 % ({p}), so the two models count as equal.",
+        OPEN: f"Luck is not ruled out ({p}), so whether there is a gain is open; more replicates would tell.",
+    }.get(kind, f"Luck is ruled out as far as replicates can tell ({p}).")
+
+
+def _scatter_words(results: Results, opening: str, closing: str) -> str:
+    within = results.statistics.floor(results.judged_split).last_rows_sd_percent
+    if within is None:
+        return ""
+    return f"{opening}the rows it is taken over scatter by {numbers.spread(within)} within a run{closing}"
 
 
 def _choice_sentence(results: Results) -> str:
@@ -132,39 +136,24 @@ def _choice_sentence(results: Results) -> str:
     return f"{head} The combined model takes {numbers.listing(changes)}." if changes else head
 
 
-def extended_gain(results: Results) -> Gain | None:
-    """Compare combined-extended with baseline-extended; None while either is missing."""
-    base, combined, split = results.baseline_extended, results.combined_extended, results.judged_split
-    if base is None or combined is None:
-        return None
-    losses = [c.loss_of(results.metric, split) for c in (base, combined)]
-    before, after = (loss.value(results.strategy) for loss in losses)
-    if not before or after is None:
-        return None
-    spread = losses[1].sd(results.strategy)
-    sd = None if spread is None else 100 * spread / before
-    return Gain(
-        split, before, after, 100 * (before - after) / before, sd,
-        noise_floor(results, base, split), row_scatter(results, base, split),
-        gain_interval(results, base, sd, len(combined.runs), split),
-    )  # fmt: skip
-
-
 def _extended_sentence(results: Results) -> str:
-    gain = extended_gain(results)
-    if gain is None:
+    found = extended_gain(results)
+    if found is None:
         return ""
     ends = {
         BETTER: "so the combined model is better, not only faster",
-        SAME: "within the noise, so the combined model learns faster but does not end better",
+        SAME: "no more than the noise, so the combined model learns faster but does not end better",
         WORSE: "so the gain of the shorter training does not last",
         OPEN: "but whether it is better or only faster is not settled by these replicates",
     }
     factor = f"{results.steps_factor:g} times " if results.steps_factor else ""
-    before, after = numbers.loss(results.metric, gain.before), numbers.loss(results.metric, gain.after)
+    before, after = numbers.loss(results.metric, found.before), numbers.loss(results.metric, found.after)
+    gain, p = found.judged.gain, numbers.probability(found.judged.adjusted_p)
+    interval = numbers.interval(gain.low, gain.high)
+    sure = f", 95 % interval {interval}, {p}" if interval else ""
     return (
         f"Trained {factor}longer, the baseline reaches {before} and the combined model {after} "
-        f"{unit_of(results.metric)} ({numbers.percent(gain.percent, gain.sd)}), {ends[gain.kind]}."
+        f"{unit_of(results.metric)} ({numbers.percent(gain.gain)}{sure}), {ends[found.kind]}."
     )
 
 
@@ -217,18 +206,19 @@ def _without(results: Results) -> tuple[str, ...]:
     done = [p for p in results.sweep if p.gain is not None]
     if done:
         best = max(done, key=lambda p: p.gain or 0.0)
-        gain = numbers.percent(best.gain, best.gain_sd)
+        configuration = best.best_configuration
+        gain = gain_of(results, configuration, "validation") if configuration is not None else None
         details.append(
             f"The best single change {'so far ' if not results.finished else ''}is {best.name} "
-            f"{best.baseline_value} → {best.best_value}: {gain} on validation."
+            f"{best.baseline_value} → {best.best_value}: {numbers.gain(gain)} on validation."
         )
-    floor = noise_floor(results, results.baseline, results.judged_split)
+    floor = floor_of(results)
     if floor is not None:
         details.append(
             f"The noise floor, the standard deviation of the baseline's replicates, is {numbers.spread(floor)}."
         )
     elif results.has_baseline:
-        details.append("The noise is unknown: the baseline has one replicate.")
+        details.append("The noise is unknown: it takes two replicates of the baseline.")
     details.append(_missing_sentence(results))
     return tuple(d for d in details if d)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from neptuner.files.atomic import write_bytes, write_text
-from neptuner.report.data import load_results
 from neptuner.report.gallery import draw_all
 from neptuner.report.page import html_page, markdown_page
+from neptuner.report.reading import load_results
 
 
 def write_report(study_dir: Path) -> Path:

@@ -11,6 +11,7 @@ from neptuner.errors import Interrupted, NeptunerError
 from neptuner.launch.base import Finished, Launcher
 from neptuner.machine import machine_facts
 from neptuner.signals import stop_wish
+from neptuner.study.cost_record import CostRecord
 from neptuner.study.estimate import take_snapshot
 from neptuner.study.md_control import MdCommand, MdControl
 from neptuner.study.md_phase import MdPhase
@@ -21,6 +22,9 @@ from neptuner.study.prepare import Facts, PreparedStudy
 from neptuner.study.progress import Observer, Snapshot
 from neptuner.study.records import FAILED, RUNNING
 from neptuner.study.results import make_results
+from neptuner.study.search import Search
+from neptuner.study.search_results import with_search
+from neptuner.study.search_speed import SpeedCommand, SpeedControl, speed_command
 from neptuner.study.sequel import first_runs, following_runs
 from neptuner.study.state import StudyState
 from neptuner.study.store import Store
@@ -32,6 +36,11 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 WRITING = 20.0
 """results.json is written at most so that this many times as long goes into other work; it grows with the study."""
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Variables that hold a run to so many threads."""
+    return dict.fromkeys(THREAD_VARIABLES, str(threads))
 
 
 class Controller:
@@ -46,15 +55,19 @@ class Controller:
         commands: tuple[Command, MdCommand],
         observer: Observer,
         on_phase: Callable[[str], None] | None,
+        measure: SpeedCommand = speed_command,
+        cost: CostRecord | None = None,
     ) -> None:
         self.spec, self.store, self.launcher, self.observer = study.spec, store, launcher, observer
         self.state = StudyState(study.plan, study.spec.metric, study.spec.strategy)
         self._facts, self._machine, self._on_phase = facts, machine_facts(), on_phase
         self._announced: set[str] = set()
+        self._cost = cost
         self._changed, self._written, self._writing = False, 0.0, 0.0
+        self._last: dict[str, Any] = {}
         self._places = launcher.free
         self._start = time.monotonic()
-        environment = dict.fromkeys(THREAD_VARIABLES, str(study.spec.threads))
+        environment = thread_variables(study.spec.threads)
         subsets = install_subsets(study.frames["train"], study.spec.learning_curve, study.spec.seed, store)
         parts = {fraction: facts["sha256"] for fraction, facts in subsets.items()}
         told = {event["id"] for event in store.journal.read() if event["event"] == "finished"}
@@ -62,6 +75,7 @@ class Controller:
             study.spec, self.state, store, launcher, observer, commands[0], environment, hashes(facts), parts, told
         )
         self.md = self._make_md(study, commands[1], environment, told)
+        self.search = self._make_search(study, measure, environment)
 
     def _make_md(
         self, study: PreparedStudy, command: MdCommand, environment: Mapping[str, str], told: set[str]
@@ -70,6 +84,17 @@ class Controller:
             return None
         phase = MdPhase(study.spec, study.crystal, MdStore(self.store))
         return MdControl(phase, self.launcher, self.store.journal, self.observer, command, environment, told)
+
+    def _make_search(
+        self, study: PreparedStudy, measure: SpeedCommand, environment: Mapping[str, str]
+    ) -> Search | None:
+        if study.space is None:
+            return None
+        speeds = None
+        if study.speed_crystal is not None:
+            place = (self.store.folder, study.speed_crystal, self.launcher, self.observer)
+            speeds = SpeedControl(*place, measure, study.spec.threads, environment)
+        return Search(study.spec, study.space, self.state, self.store, speeds)
 
     @property
     def finished(self) -> bool:
@@ -91,7 +116,7 @@ class Controller:
             raise Interrupted(
                 f"stopped by {wish.signal} after {now.done} of {now.total} runs; the same command goes on from here"
             )
-        return self._write()
+        return self._last
 
     def snapshot(self) -> Snapshot:
         """Where the study stands now."""
@@ -101,8 +126,12 @@ class Controller:
     def _adopt(self) -> None:
         """Take over, or end, what an earlier session left running."""
         jobs = [*self.store.unfinished_jobs(), *(self.md.phase.store.unfinished_jobs() if self.md else ())]
+        speeds = self._speeds
+        jobs += speeds.unfinished_jobs() if speeds is not None else []
         adopted = self.launcher.adopt(jobs)
-        self.trainings.adopt([name for name in adopted if not name.startswith("md/")])
+        self.trainings.adopt([name for name in adopted if not name.startswith(("md/", "speed/"))])
+        if speeds is not None:
+            speeds.adopt([name for name in adopted if speeds.owns(name)])
         if self.md is not None:
             self.md.adopt([name for name in adopted if name.startswith("md/")])
         if adopted:
@@ -134,9 +163,26 @@ class Controller:
             self.observer.log(sentence)
         for configuration, seeds in following:
             self.trainings.add(configuration, seeds)
-        return bool(following or sentences)
+        return self._search_on() or bool(following or sentences)
 
-    def _control(self, finished: Finished) -> TrainingControl | MdControl:
+    def _search_on(self) -> bool:
+        """Let the joint search plan; return whether anything is new."""
+        if self.search is None:
+            return False
+        planned, sentences = self.search.advance(self._places)
+        for sentence in sentences:
+            self.observer.log(sentence)
+        for configuration, seeds in planned:
+            self.trainings.add(configuration, seeds)
+        return bool(planned or sentences)
+
+    @property
+    def _speeds(self) -> SpeedControl | None:
+        return None if self.search is None else self.search.speeds
+
+    def _control(self, finished: Finished) -> TrainingControl | MdControl | SpeedControl:
+        if self._speeds is not None and self._speeds.owns(finished.job.name):
+            return self._speeds
         return self.md if self.md is not None and self.md.owns(finished.job.name) else self.trainings
 
     def _announce(self) -> None:
@@ -166,8 +212,12 @@ class Controller:
     def _write(self) -> dict[str, Any]:
         begin = time.monotonic()
         results = make_results(self.spec, self.state, self._facts, self._machine)
+        if self.search is not None:
+            results = with_search(results, self.search, self.state)
         if self.md is not None:
             results = with_md(results, self.md.phase)
+        if self._cost is not None:
+            results["cost"] = self._cost.content(self.state)
         self.store.write_json("results.json", results)
         self._changed, self._written = False, time.monotonic()
         self._writing = self._written - begin
@@ -193,10 +243,11 @@ class Controller:
         if running:
             left = self._running()
             self.observer.log(f"ended {running - left} run(s)" + (f", {left} go on without us" if left else ""))
-        self._write()
+        self._last = self._write()
 
     def _running(self) -> int:
-        return self.state.ledger.count(RUNNING) + (self.md.phase.count(RUNNING) if self.md else 0)
+        others = (self.md.phase.count(RUNNING) if self.md else 0) + (self._speeds.running if self._speeds else 0)
+        return self.state.ledger.count(RUNNING) + others
 
 
 @contextlib.contextmanager

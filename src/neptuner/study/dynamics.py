@@ -192,8 +192,7 @@ def _is_done(state: StudyState, configuration: Configuration) -> bool:
 
 def _best_of_sweep(state: StudyState) -> Configuration | None:
     """The configuration of the sweep with the largest gain on validation, be it negative."""
-    base = state.baseline()
-    judged = [(parameter, state.judge(parameter, base)) for parameter in state.plan.sweep]
+    judged = [(parameter, state.judge(parameter)) for parameter in state.plan.sweep]
     best = [(v.gain, parameter.values[v.best]) for parameter, v in judged if v.best is not None and v.gain is not None]
     return max(best, key=lambda pair: pair[0])[1] if best else None
 

@@ -41,8 +41,8 @@ def take_snapshot(
         for record in state.ledger.running.values()
     )
     undecided = [] if state.decided else possible_steps(state.plan) * replicates
-    total = len(state.records) + len(undecided) + (md.phase.most_runs if md else 0)
-    remaining = seconds_left(state, running, sum(undecided), places)
+    total = len(state.records) + len(undecided) + state.search_runs + (md.phase.most_runs if md else 0)
+    remaining = seconds_left(state, running, sum(undecided) + state.search_steps, places)
     then = "molecular dynamics" if md else ""
     return Snapshot(
         state.phase, state.ledger.count(DONE), state.ledger.count(FAILED), total, running, elapsed, remaining, then

@@ -30,6 +30,8 @@ class Outcome:
     """Last rows of each loss curve: ``tails[quantity][split]``."""
     rmse: Mapping[str, Rmse | None]
     """Of the kept model over each whole split."""
+    memory: int | None = None
+    """Largest of its process in bytes; None where it is not known."""
 
 
 def read_outcome(folder: Path, summary: Mapping[str, Any], last_rows: int) -> Outcome:
@@ -57,7 +59,10 @@ def read_outcome(folder: Path, summary: Mapping[str, Any], last_rows: int) -> Ou
     }
     try:
         parameters, seconds = int(summary["parameters"]), float(summary["seconds"])
-        return Outcome(parameters, seconds, float(summary["ms_per_step"]), tails, rmse)
+        memory = summary.get("peak_memory")
+        return Outcome(
+            parameters, seconds, float(summary["ms_per_step"]), tails, rmse, None if memory is None else int(memory)
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise NeptunerError(f"{folder / 'train.json'}: is damaged ({error!r})") from None
 

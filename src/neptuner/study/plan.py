@@ -19,9 +19,13 @@ OPTIMIZER = "soap"
 BASELINE, COMBINED = "baseline", "combined"
 ABLATION = "ablation"
 LEARNING_CURVE = "learning_curve"
-PHASES = (BASELINE, "sweep", COMBINED, ABLATION, "extended", LEARNING_CURVE)
+SEARCH = "search"
+PHASES = (BASELINE, "sweep", COMBINED, ABLATION, "extended", LEARNING_CURVE, SEARCH)
 """Of training; molecular dynamics comes after them."""
 MD_PHASE = "md"
+
+LONGEST_VALUE = 80
+"""Characters of a value in a name; file systems take 255 for the name of a directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Configuration:
     """Its value as study.toml gives it."""
     fraction: float = 1.0
     """Part of the training frames that it is trained on."""
+    engine: str = "embedded"
+    """What trains it: neptuner, or GPUMD's ``nep``."""
 
     @property
     def settings(self) -> dict[str, list[Any]]:
@@ -90,7 +96,9 @@ def make_plan(spec: StudySpec, nep_in: NepIn, steps: int) -> Plan:
     InputError
         If a value of the sweep is not allowed for its keyword.
     """
-    baseline = Configuration(BASELINE, BASELINE, replace(nep_in, generation=steps), steps, spec.time_limit)
+    baseline = Configuration(
+        BASELINE, BASELINE, replace(nep_in, generation=steps), steps, spec.time_limit, engine=spec.engine
+    )
     sweep = tuple(_parameter(spec, baseline, keyword, values) for keyword, values in spec.sweep)
     return Plan(baseline, sweep, spec.steps_factor)
 
@@ -179,6 +187,8 @@ def run_digest(configuration: Configuration, seed: int, data: Mapping[str, str |
         "data": dict(data),
         "schema": SCHEMA,
     }
+    if configuration.engine != "embedded":
+        content |= {"engine": configuration.engine, "optimizer": "snes"}
     if configuration.time_limit is not None:
         content["time_limit"] = configuration.time_limit
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
@@ -186,12 +196,16 @@ def run_digest(configuration: Configuration, seed: int, data: Mapping[str, str |
 
 def _parameter(spec: StudySpec, baseline: Configuration, keyword: str, values: Sequence[Value]) -> Parameter:
     _refuse_senseless(spec, keyword)
-    configurations = [baseline]
+    found = {_content(baseline): baseline}
     for value in values:
         configuration = _variant(spec, baseline, keyword, value)
-        if all(configuration.settings != other.settings for other in configurations):
-            configurations.append(configuration)
-    return Parameter(keyword, baseline.settings[keyword], tuple(configurations[1:]))
+        found.setdefault(_content(configuration), configuration)
+    return Parameter(keyword, baseline.settings.get(keyword, ["default"]), tuple(found.values())[1:])
+
+
+def _content(configuration: Configuration) -> tuple[tuple[str, Value], ...]:
+    """Settings as they can be looked up."""
+    return tuple((keyword, tuple(values)) for keyword, values in configuration.settings.items())
 
 
 def _refuse_senseless(spec: StudySpec, keyword: str) -> None:
@@ -200,7 +214,7 @@ def _refuse_senseless(spec: StudySpec, keyword: str) -> None:
         "type": "the elements cannot be varied",
         "generation": "the number of steps is study.steps for every run",
     }
-    if keyword in KEYWORDS and KEYWORDS[keyword].status == "ignored":
+    if keyword in KEYWORDS and KEYWORDS[keyword].status == "ignored" and spec.engine == "embedded":
         reasons[keyword] = "it has no meaning in gradient training"
     if keyword in reasons:
         raise InputError(f"sweep.{keyword}: {reasons[keyword]}; remove this key", path=spec.path)
@@ -216,5 +230,9 @@ def _variant(spec: StudySpec, baseline: Configuration, keyword: str, value: Valu
 
 
 def _name(keyword: str, value: Value) -> str:
-    """Name that is safe in a path: ``n_max=2-4``."""
-    return f"{keyword}={re.sub(r'[^A-Za-z0-9.+_-]', '_', '-'.join(str(word) for word in value))}"
+    """Name that is safe in a path and not too long for one: ``n_max=2-4``."""
+    words = "-".join(str(word) for word in value)
+    safe = re.sub(r"[^A-Za-z0-9.+_-]", "_", words)
+    if safe != words or len(safe) > LONGEST_VALUE:
+        safe = f"{safe[:LONGEST_VALUE]}-{hashlib.sha256(words.encode()).hexdigest()[:6]}"
+    return f"{keyword}={safe}"

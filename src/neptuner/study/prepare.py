@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from neptuner import __version__
+from neptuner.engines.gpumd_training import find_nep, nep_version
 from neptuner.errors import InputError
 from neptuner.files.atomic import write_text
 from neptuner.files.digest import file_hash
 from neptuner.files.extxyz import read_frames, write_frames
 from neptuner.files.frames import Frame, check_frames
 from neptuner.files.nep_in import read_nep_in
+from neptuner.files.nep_in_gpumd import check_for_gpumd
 from neptuner.files.text import read_text
 from neptuner.machine import machine_facts
 from neptuner.study.md_structure import Crystal, choose_crystal, read_crystal
 from neptuner.study.plan import SCHEMA, Plan, make_plan
+from neptuner.study.search_sampler import need_optuna
+from neptuner.study.search_space import Space, make_space
 from neptuner.study.spec import StudySpec
 from neptuner.study.split import split_frames
 from neptuner.study.store import SPLIT_FILES, Store, read_json
@@ -39,6 +43,10 @@ class PreparedStudy:
     """What the split is made from: hashes of the files, fraction and seed."""
     crystal: Crystal | None = None
     """What molecular dynamics begins with; None if there is none."""
+    space: Space | None = None
+    """Of the joint search; None if there is none."""
+    speed_crystal: Crystal | None = None
+    """What the speed of its models is measured with; None if it is not."""
 
 
 def prepare(spec: StudySpec) -> PreparedStudy:
@@ -56,8 +64,12 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         frames["test"] = _read(spec.test, nep_in.type)
     if spec.metric == "virial":
         _need_virials(spec, frames)
-    baseline = resolve(nep_in, train)
-    plan = make_plan(spec, baseline, default_steps(baseline) if spec.steps is None else spec.steps)
+    snes = spec.engine == "gpumd"
+    baseline = nep_in if snes else resolve(nep_in, train)
+    plan = make_plan(spec, baseline, default_steps(baseline, snes=snes) if spec.steps is None else spec.steps)
+    _check_engine(spec, plan)
+    crystal = _crystal(spec, nep_in.type, train)
+    space, speed_crystal = _search(spec, plan, train, crystal)
     source = {
         "train": file_hash(spec.train),
         "test": None if spec.test is None else file_hash(spec.test),
@@ -65,7 +77,41 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         "group": spec.group,
         "seed": spec.seed,
     }
-    return PreparedStudy(spec, plan, frames, source, _crystal(spec, nep_in.type, train))
+    return PreparedStudy(spec, plan, frames, source, crystal, space, speed_crystal)
+
+
+def _check_engine(spec: StudySpec, plan: Plan) -> None:
+    """Refuse what GPUMD does not take; where its program is not on this machine, each training will tell."""
+    if spec.engine == "embedded":
+        return
+    try:
+        version = nep_version(find_nep())
+    except InputError:
+        if spec.launcher.kind == "local":
+            raise
+        return
+    for configuration in plan.first:
+        check_for_gpumd(configuration.nep_in, version, spec.path)
+
+
+def _search(
+    spec: StudySpec, plan: Plan, train: list[Frame], crystal: Crystal | None
+) -> tuple[Space | None, Crystal | None]:
+    """Space of the joint search, and the structure that speeds are measured with; None each where it is not needed."""
+    if spec.search is None:
+        return None, None
+    need_optuna()
+    space = make_space(spec.search, plan.baseline.nep_in, spec.path)
+    shortest = spec.search.steps(plan.baseline.steps, 0)
+    if shortest < spec.last_rows:
+        raise InputError(
+            f"search.rungs is {spec.search.rungs}, so that the shortest trainings take {shortest} steps, fewer than "
+            f"study.last_rows ({spec.last_rows}); choose fewer rungs or more steps",
+            path=spec.path,
+        )
+    if not spec.search.needs_speed:
+        return space, None
+    return space, crystal or choose_crystal(train, spec.train.name)
 
 
 def _crystal(spec: StudySpec, elements: Sequence[str], train: list[Frame]) -> Crystal | None:

@@ -47,27 +47,29 @@ def make_results(
         "optimizer": OPTIMIZER,
         "data": dict(data),
         "machine": dict(machine),
-        "baseline": _configuration(state, state.plan.baseline, base),
-        "sweep": [_parameter(state, parameter, base) for parameter in state.plan.sweep],
+        "baseline": _configuration(state, state.plan.baseline),
+        "sweep": [_parameter(state, parameter) for parameter in state.plan.sweep],
         "winners": {keyword: list(value) for keyword, value in state.winners.items()},
-        "combined": _configuration(state, state.combined, base),
-        "ablation": [_configuration(state, c, base) for c in state.phases()[ABLATION]],
-        "extended": {key: _configuration(state, c, base) for key, c in state.extended().items()},
-        "learning_curve": [_configuration(state, c, base) for c in state.phases()[LEARNING_CURVE]],
+        "combined": _configuration(state, state.combined),
+        "ablation": [_configuration(state, c) for c in state.phases()[ABLATION]],
+        "extended": {key: _configuration(state, c) for key, c in state.extended().items()},
+        "learning_curve": [_configuration(state, c) for c in state.phases()[LEARNING_CURVE]],
         "statistics": assess(state, spec),
         "trials": [_run(record, base) for record in state.records.values()],
         "failed": _failures(state),
+        "search": None,
+        "cost": None,
         "md": None,
     }
 
 
-def _parameter(state: StudyState, parameter: Parameter, base: Spreads) -> dict[str, Any]:
-    verdict = state.judge(parameter, base)
+def _parameter(state: StudyState, parameter: Parameter) -> dict[str, Any]:
+    verdict = state.judge(parameter)
     best = None if verdict.best is None else parameter.values[verdict.best]
     return {
         "parameter": parameter.keyword,
         "baseline_value": parameter.baseline_value,
-        "values": [_configuration(state, configuration, base) for configuration in parameter.values],
+        "values": [_configuration(state, configuration) for configuration in parameter.values],
         "best_value": None if best is None else _value(best),
         "best": None if best is None else best.name,
         "gain": verdict.gain,
@@ -77,7 +79,7 @@ def _parameter(state: StudyState, parameter: Parameter, base: Spreads) -> dict[s
     }
 
 
-def _configuration(state: StudyState, configuration: Configuration | None, base: Spreads) -> dict[str, Any] | None:
+def _configuration(state: StudyState, configuration: Configuration | None) -> dict[str, Any] | None:
     if configuration is None:
         return None
     finished = [record for record in state.of(configuration) if record.state == DONE]
@@ -88,7 +90,7 @@ def _configuration(state: StudyState, configuration: Configuration | None, base:
         "parameters": outcomes[0].parameters if outcomes else None,
         "seconds": _mean(outcome.seconds for outcome in outcomes),
         "loss": _plain(state.spreads(configuration)),
-        "reduction": _plain(state.reductions(configuration, base)),
+        "reduction": _plain(state.reductions(configuration)),
         "rmse": {split: _mean_rmse([outcome.rmse[split] for outcome in outcomes]) for split in SPLITS},
     }
 

@@ -7,16 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from neptuner.errors import NeptunerError
 from neptuner.launch.base import Launcher
-from neptuner.launch.local import LocalLauncher
 from neptuner.machine import usable_cpus
-from neptuner.study.controller import Controller
+from neptuner.study.controller import Controller, thread_variables
+from neptuner.study.cost_record import CostRecord, predicted
+from neptuner.study.launch_spec import make_launcher
 from neptuner.study.md_control import MdCommand, md_command
 from neptuner.study.plan import Run
-from neptuner.study.prepare import install, prepare
+from neptuner.study.prepare import PreparedStudy, install, prepare
 from neptuner.study.progress import Observer, Silent
+from neptuner.study.search_speed import SpeedCommand, speed_command
 from neptuner.study.spec import StudySpec
-from neptuner.study.store import open_store
+from neptuner.study.store import Store, open_store
 from neptuner.study.training_control import Command
 
 
@@ -25,7 +28,13 @@ def train_command(spec: StudySpec, run: Run, folder: Path) -> list[str]:
     words = [sys.executable, "-m", "neptuner", "train", folder, "--steps", run.configuration.steps]
     words += ["--seed", run.seed, "--threads", spec.threads, "--resume", "--json"]
     words += [] if spec.time_limit is None else ["--time-limit", spec.time_limit]
+    words += ["--engine", "gpumd", "--last-rows", spec.last_rows] if spec.engine == "gpumd" else []
     return [str(word) for word in words]
+
+
+def places_of(spec: StudySpec, jobs: int | None) -> int:
+    """Runs at a time: as asked for, else as the study says, else as many as there are processors for."""
+    return jobs or spec.launcher.jobs or spec.jobs or max(1, usable_cpus() // spec.threads)
 
 
 def run_study(
@@ -36,6 +45,7 @@ def run_study(
     launcher: Launcher | None = None,
     command: Command = train_command,
     dynamics: MdCommand = md_command,
+    measure: SpeedCommand = speed_command,
     observer: Observer | None = None,
     on_phase: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -55,6 +65,8 @@ def run_study(
         Makes the command of a training.
     dynamics
         Makes the command of a run of molecular dynamics.
+    measure
+        Makes the command that measures how fast a model is.
     observer
         Is told what happens.
     on_phase
@@ -74,12 +86,27 @@ def run_study(
         If a signal, or a disk that cannot be written, stopped the study; the same call goes on.
     """
     study = prepare(spec)
-    places = jobs or spec.jobs or max(1, usable_cpus() // spec.threads)
+    places = places_of(spec, jobs)
     with open_store(folder) as store:
         facts, changed = install(study, store)
-        launcher = launcher or LocalLauncher(places)
+        launcher = launcher or make_launcher(spec.launcher, places, store.folder, threads=spec.threads)
         commands = (command, dynamics)
-        controller = Controller(study, store, facts, launcher, commands, observer or Silent(), on_phase)
+        observer = observer or Silent()
+        predict = spec.calibrate and command is train_command and spec.engine == "embedded"
+        here = spec.launcher.kind == "local"  # other machines have another pace
+        cost = _cost(study, store, launcher, observer) if predict and here else None
+        controller = Controller(study, store, facts, launcher, commands, observer, on_phase, measure, cost)
         if changed:
             controller.observer.log("study.toml has changed: going on with the new plan")
         return controller.run()
+
+
+def _cost(study: PreparedStudy, store: Store, launcher: Launcher, observer: Observer) -> CostRecord | None:
+    """Predict what the study will cost and say it; a study whose cost cannot be told runs all the same."""
+    try:
+        prediction = predicted(study, store, launcher, thread_variables(study.spec.threads))
+    except (NeptunerError, OSError) as error:
+        observer.log(f"the cost cannot be predicted: {error}")
+        return None
+    observer.log(prediction.sentence)
+    return CostRecord(prediction, store)

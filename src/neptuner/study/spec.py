@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,9 @@ from pydantic_core import ErrorDetails
 from neptuner.errors import InputError
 from neptuner.files.text import read_text
 from neptuner.study.judge import Strategy
-from neptuner.study.md_spec import MdSpec, MdTable, make_md_spec
+from neptuner.study.launch_spec import LauncherTable, LaunchSpec, make_launch_spec
+from neptuner.study.md_spec import Engine, MdSpec, MdTable, make_md_spec
+from neptuner.study.search_spec import SearchSpec, SearchTable, make_search_spec
 
 Value = tuple[int | float | str, ...]
 """Arguments of a nep.in keyword."""
@@ -59,6 +61,10 @@ class StudySpec:
     """nep.in keywords and the values to try, in the order of the file."""
     steps_factor: float
     """How much longer phase 3 trains; 1: no phase 3."""
+    engine: Engine = "embedded"
+    """neptuner's own trainer, or GPUMD's ``nep``."""
+    launcher: LaunchSpec = field(default_factory=LaunchSpec)
+    """Where runs are started."""
     most_replicates: int = 1
     """Largest number of replicates, where a decision is open."""
     extra_runs: int | None = None
@@ -67,6 +73,10 @@ class StudySpec:
     """Whether the combined model is also trained without each of its changes."""
     learning_curve: tuple[float, ...] = ()
     """Fractions of the training frames, below one, that the learning curve is made of."""
+    search: SearchSpec | None = None
+    """Joint search over several keywords; None: none."""
+    calibrate: bool = True
+    """Whether the cost is predicted from some seconds of training before anything starts."""
     md: MdSpec | None = None
     """Molecular dynamics with the baseline and the final model; None: none."""
 
@@ -101,9 +111,11 @@ class _Study(_Table):
     validation: float = Field(0.1, gt=0, le=0.5, description="a number above 0 and at most 0.5")
     group: str | None = Field(None, min_length=1, description="a key of the comment lines of train")
     time_limit: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds, above 0")
+    engine: Engine = Field("embedded", description='"embedded" or "gpumd"')
     most_replicates: int | None = Field(None, ge=1, description="a whole number of at least 1")
     extra_runs: int | None = Field(None, ge=0, description="a whole number of at least 0")
     ablation: bool = Field(True, description="true or false")
+    calibrate: bool = Field(True, description="true or false")
 
 
 class _Final(_Table):
@@ -129,7 +141,11 @@ class _Document(_Table):
         default_factory=dict, description="a list of values to try, such as [[2, 4], [4, 4]]"
     )
     final: _Final = Field(_Final(steps_factor=1), description="a table with steps_factor")
+    launcher: LauncherTable = Field(
+        default_factory=lambda: LauncherTable.model_validate({}), description="a table with kind, partition and more"
+    )
     learning_curve: _LearningCurve | None = Field(None, description="a table with fractions")
+    search: SearchTable | None = Field(None, description="a table with trials, space and more")
     md: MdTable | None = Field(None, description="a table with temperature, fe, time_ps and more")
 
 
@@ -158,7 +174,9 @@ def read_spec(path: str | Path) -> StudySpec:
         baseline=folder / table.baseline,
         sweep=tuple((keyword, _values(keyword, values, path)) for keyword, values in document.sweep.items()),
         steps_factor=document.final.steps_factor,
+        launcher=make_launch_spec(document.launcher, path),
         learning_curve=() if document.learning_curve is None else tuple(document.learning_curve.fractions),
+        search=None if document.search is None else make_search_spec(document.search, table.seed, path),
         md=None if document.md is None else make_md_spec(document.md, path),
     )
 
@@ -198,6 +216,8 @@ def _model(table: str) -> type[BaseModel]:
         "study": _Study,
         "final": _Final,
         "learning_curve": _LearningCurve,
+        "search": SearchTable,
+        "launcher": LauncherTable,
         "md": MdTable,
     }
     return models[table]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -17,7 +17,7 @@ from neptuner.study.judge import (
     spread,
     verdict,
 )
-from neptuner.study.plan import PHASES, Configuration, Parameter, Plan, Run, combine, extend
+from neptuner.study.plan import PHASES, SEARCH, Configuration, Parameter, Plan, Run, combine, extend
 from neptuner.study.records import DONE, Ledger, Record
 from neptuner.study.spec import Value
 
@@ -43,6 +43,10 @@ class StudyState:
     combined: Configuration | None = None
     combination_error: str | None = None
     """Why the winners cannot be combined."""
+    search_runs: int = 0
+    """Runs that a joint search may still ask for; 0 when it is over, or there is none."""
+    search_steps: int = 0
+    """Steps of these runs."""
     _planned: set[str] = field(default_factory=set)
     """Phases that anything is planned of."""
 
@@ -64,30 +68,38 @@ class StudyState:
         """Records of a configuration; empty before it is planned."""
         return [self.records[name] for name in self.runs.get(configuration.name, ())]
 
-    def spreads(self, configuration: Configuration) -> Spreads:
-        """Losses of a configuration over its finished replicates: ``[quantity][split]``."""
-        outcomes = [record.outcome for record in self.of(configuration) if record.outcome is not None]
+    def spreads(self, configuration: Configuration, seeds: Container[int] | None = None) -> Spreads:
+        """Losses of a configuration over its finished replicates, or some of their seeds: ``[quantity][split]``."""
+        chosen = [r for r in self.of(configuration) if r.outcome is not None and (seeds is None or r.run.seed in seeds)]
+        outcomes = [record.outcome for record in chosen if record.outcome is not None]
         return {q: {s: spread([o.tails[q][s] for o in outcomes]) for s in SPLITS} for q in QUANTITIES}
 
     def baseline(self) -> Spreads:
         """Losses that all others are compared with."""
         return self.spreads(self.plan.baseline)
 
-    def reductions(self, configuration: Configuration, base: Spreads) -> Spreads:
-        """Reductions of the losses of a configuration against those of the baseline, in per cent."""
-        losses = self.spreads(configuration)
+    def reductions(self, configuration: Configuration) -> Spreads:
+        """Reductions of the losses of a configuration against those of the baseline, in per cent.
+
+        They are taken over the seeds that both have; where replicates failed so that there are none, over all.
+        """
+        seeds = (self._seeds(self.plan.baseline) & self._seeds(configuration)) or None
+        base, losses = self.spreads(self.plan.baseline, seeds), self.spreads(configuration, seeds)
         return {q: {s: reduction_of_spread(base[q][s], losses[q][s]) for s in SPLITS} for q in QUANTITIES}
 
-    def judge(self, parameter: Parameter, base: Spreads) -> Verdict:
+    def judge(self, parameter: Parameter) -> Verdict:
         """Judge the values of a parameter by the validation loss."""
-        reductions = [self.reductions(c, base)[self.metric]["validation"] for c in parameter.values]
+        reductions = [self.reductions(c)[self.metric]["validation"] for c in parameter.values]
         return verdict(reductions, self.strategy)
+
+    def _seeds(self, configuration: Configuration) -> set[int]:
+        """Seeds that a configuration has finished with."""
+        return {record.run.seed for record in self.of(configuration) if record.outcome is not None}
 
     def decide(self) -> None:
         """Choose the winners and combine them; call it when the sweep is settled."""
-        base = self.baseline()
         for parameter in self.plan.sweep:
-            judged = self.judge(parameter, base)
+            judged = self.judge(parameter)
             if judged.best is not None and judged.chosen:
                 value = parameter.values[judged.best].value
                 assert value is not None
@@ -113,7 +125,7 @@ class StudyState:
 
     def complete(self) -> list[str]:
         """Phases with nothing left to plan or to run, up to the first that has; an empty phase is complete too."""
-        known = PHASES if self.decided else PHASES[:2]
+        known = PHASES[:2] if not self.decided else PHASES[: PHASES.index(SEARCH)] if self.search_runs else PHASES
         return list(takewhile(lambda phase: self.ledger.open(phase) == 0, known))
 
     def has_phase(self, phase: str) -> bool:
@@ -129,4 +141,4 @@ class StudyState:
     @property
     def finished(self) -> bool:
         """Whether every planned run is done or failed."""
-        return self.decided and self.ledger.open() == 0
+        return self.decided and self.ledger.open() == 0 and not self.search_runs

@@ -104,7 +104,8 @@ class TrainingControl:
             self._fail(record, str(error))
             return
         if outcome is None:
-            self._fail(record, _why(finished))
+            gone = not self.store.directory(record.run).is_dir()
+            self._fail(record, "its directory was deleted while it ran" if gone else _why(finished))
             return
         self.state.ledger.move(record, DONE, outcome=outcome)
         self.store.journal.write("finished", id=record.run.id, seconds=outcome.seconds)
@@ -140,6 +141,8 @@ class TrainingControl:
             self._observer.log(f"{record.run.id} starts anew: {error}")
             return
         if outcome is None:
+            if record.run.id in self._told:
+                self._observer.log(f"{record.run.id} starts anew: it had finished, but its results are gone")
             return
         self.state.ledger.move(record, DONE, outcome=outcome)
         if record.run.id not in self._told:  # the earlier session was killed before it could tell
