@@ -13,10 +13,12 @@ from neptuner.machine import machine_facts
 from neptuner.signals import stop_wish
 from neptuner.study.cost_record import CostRecord
 from neptuner.study.estimate import take_snapshot
+from neptuner.study.leakage_note import note_leakage
 from neptuner.study.md_control import MdCommand, MdControl
 from neptuner.study.md_phase import MdPhase
 from neptuner.study.md_results import with_md
 from neptuner.study.md_store import MdStore
+from neptuner.study.pace import compare_pace
 from neptuner.study.plan import MD_PHASE
 from neptuner.study.prepare import Facts, PreparedStudy
 from neptuner.study.progress import Observer, Snapshot
@@ -62,6 +64,10 @@ class Controller:
         self.state = StudyState(study.plan, study.spec.metric, study.spec.strategy)
         self._facts, self._machine, self._on_phase = facts, machine_facts(), on_phase
         self._announced: set[str] = set()
+        self._leakage = note_leakage(study, store, facts)
+        if self._leakage["kind"] != "none found":
+            observer.log(self._leakage["sentence"])
+        self._pace: dict[str, Any] | None = None
         self._cost = cost
         self._changed, self._written, self._writing = False, 0.0, 0.0
         self._last: dict[str, Any] = {}
@@ -212,6 +218,9 @@ class Controller:
     def _write(self) -> dict[str, Any]:
         begin = time.monotonic()
         results = make_results(self.spec, self.state, self._facts, self._machine)
+        if self.state.finished and self._pace is None:
+            self._pace = compare_pace(self.state, self.spec, self.store)
+        results |= {"faster": self._pace, "leakage": self._leakage}
         if self.search is not None:
             results = with_search(results, self.search, self.state)
         if self.md is not None:
