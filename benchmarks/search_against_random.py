@@ -29,9 +29,9 @@ from provenance import machine
 from neptuner.files.extxyz import read_frames, write_frames
 from neptuner.files.loss_out import read_validation_out
 from neptuner.files.nep_in import parse_nep_in
-from neptuner.study.search_sampler import Point, key_of, propose
-from neptuner.study.search_space import Space, make_space
-from neptuner.study.search_spec import SearchTable, make_search_spec
+from neptuner.study.search.sampler import Point, key_of, propose
+from neptuner.study.search.space import Space, make_space
+from neptuner.study.search.spec import SearchTable, make_search_spec
 
 ELEMENTS = "Mg Ni Zn Co Cu O"
 FIXED = {"l_max": [4, 2, 0], "batch": [8], "output_interval": [10]}

@@ -30,9 +30,9 @@ from pathlib import Path
 
 import numpy as np
 
-from neptuner.study.block_model import Losses
-from neptuner.study.replication import adjusted, open_decisions
-from neptuner.study.statistics import judged, noise_floor, paired_gains
+from neptuner.study.statistics.block_model import Losses
+from neptuner.study.statistics.gains import judged, noise_floor, paired_gains
+from neptuner.study.statistics.replication import adjusted, open_decisions
 
 BASELINE = "baseline"
 GROUPS = {"n_max": ("a1", "a2", "a3"), "l_max": ("b1", "b2", "b3"), "neuron": ("c1", "c2"), "batch": ("d1", "d2")}

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from neptuner.study.interactions import interaction, removals
-from neptuner.study.replication import adjusted
-from neptuner.study.statistics import judged, noise_floor, paired_gains, rank_stability
+from neptuner.study.statistics.gains import judged, noise_floor, paired_gains, rank_stability
+from neptuner.study.statistics.interactions import interaction, removals
+from neptuner.study.statistics.replication import adjusted
 
 SPLITS = ("train", "validation", "test")
 QUANTITIES = ("energy", "force", "virial")

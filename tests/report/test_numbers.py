@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from neptuner.report import numbers
-from neptuner.study.statistics import Gain
+from neptuner.study.statistics.gains import Gain
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from neptuner.report.reading import load_results
 from neptuner.report.statistics_data import Judged, Statistics, read_statistics
 from neptuner.report.style import render
 from neptuner.report.tables import chosen_table, phase_table, sweep_table
-from neptuner.study.statistics import Gain
+from neptuner.study.statistics.gains import Gain
 
 LOUD = {"n_max": {"2 2": 1.12, "6 6": 0.9}, "neuron": {"10": 1.05, "40": 0.93}}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from neptuner.launch.local import LocalLauncher
-from neptuner.study.md_store import MdStore
+from neptuner.study.md.store import MdStore
 from neptuner.study.run import run_study
 from neptuner.study.spec import read_spec
 from neptuner.study.store import Store, open_store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neptuner.study.calibration import Calibration, Measured, cutoff_key
+from neptuner.study.cost.calibration import Calibration, Measured, cutoff_key
 from neptuner.study.plan import Plan
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptuner.study.faster import Comparison, Curve, compare_curves
+from neptuner.study.statistics.faster import Comparison, Curve, compare_curves
 
 STEPS = 100.0 * np.arange(1, 101)
 SEEDS = (1, 2, 3)

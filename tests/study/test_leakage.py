@@ -12,9 +12,9 @@ import pytest
 
 from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame
-from neptuner.study.frame_distance import atom_distance, fingerprints, gauged, nearest
-from neptuner.study.grouping import Group, finite_median, group_labels, suggest_group
-from neptuner.study.leakage import Leakage, find_leakage
+from neptuner.study.data.frame_distance import atom_distance, fingerprints, gauged, nearest
+from neptuner.study.data.grouping import Group, finite_median, group_labels, suggest_group
+from neptuner.study.data.leakage import Leakage, find_leakage
 
 CATIONS = ("Mg", "Ni", "Zn")
 LATTICE = np.array([[x, y, z] for x in range(4) for y in range(4) for z in range(2)], dtype=float)

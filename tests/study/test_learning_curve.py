@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neptuner.files.frames import Frame
-from neptuner.study.learning_curve import (
+from neptuner.study.statistics.learning_curve import (
     LearningCurve,
     fit_learning_curve,
     more_data_or_bigger_model,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from neptuner.errors import InputError
 from neptuner.files.extxyz import read_frames
 from neptuner.files.nep_in import as_settings, parse_nep_in, replace_values
-from neptuner.study.search_rungs import (
+from neptuner.study.search.rungs import (
     Standing,
     Trial,
     front_numbers,
@@ -21,9 +21,9 @@ from neptuner.study.search_rungs import (
     rung_offsets,
     to_promote,
 )
-from neptuner.study.search_sampler import Point, importances, key_of, propose
-from neptuner.study.search_space import Space, make_space
-from neptuner.study.search_spec import Choices, Range, SearchTable, make_search_spec
+from neptuner.study.search.sampler import Point, importances, key_of, propose
+from neptuner.study.search.space import Space, make_space
+from neptuner.study.search.spec import Choices, Range, SearchTable, make_search_spec
 from neptuner.study.spec import read_spec
 
 BASELINE = parse_nep_in("type 2 Mg O\ncutoff 6 4\nn_max 4 4\nbasis_size 8 8\nneuron 10\nl_max 4 2\nbatch 8\n")
@@ -289,9 +289,9 @@ def test_the_job_measures_a_real_model(tmp_path: Path, capsys: pytest.CaptureFix
     from models import random_model
     from neptuner.files.extxyz import write_frames
     from neptuner.files.frames import Frame
-    from neptuner.study.md_structure import Crystal, structure_of
-    from neptuner.study.measure_speed import main
-    from neptuner.study.search_speed import ATOMS, repeated
+    from neptuner.study.md.structure import Crystal, structure_of
+    from neptuner.study.search.measure_speed import main
+    from neptuner.study.search.speed import ATOMS, repeated
 
     cell = np.diag([4.2, 4.2, 8.4])
     basis = np.array([[x, y, z] for z in (0.0, 2.1, 4.2, 6.3) for x, y in ((0.0, 0.0), (2.1, 2.1))])

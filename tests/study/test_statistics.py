@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from neptuner.study.block_model import BlockModel, contrast_error, fit_blocks, resolved
-from neptuner.study.bootstrap import bca_of_ratio
-from neptuner.study.replication import POCOCK, adjusted, level_of_a_look, open_decisions, pairs_needed
-from neptuner.study.statistics import Gain, Losses, holm, judged, noise_floor, paired_gains, rank_stability
+from neptuner.study.statistics.block_model import BlockModel, contrast_error, fit_blocks, resolved
+from neptuner.study.statistics.bootstrap import bca_of_ratio
+from neptuner.study.statistics.gains import Gain, Losses, holm, judged, noise_floor, paired_gains, rank_stability
+from neptuner.study.statistics.replication import POCOCK, adjusted, level_of_a_look, open_decisions, pairs_needed
 
 TABLES = st.integers(2, 6).flatmap(
     lambda n: st.lists(st.lists(st.floats(0.05, 0.5), min_size=n, max_size=n), min_size=2, max_size=5)

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neptuner.study.interactions import interaction, removals
+from neptuner.study.statistics.interactions import interaction, removals
 
 WINNERS = {"n_max 2 4": 0.1, "batch 7": 0.05, "batch 3": -0.05}
 SINGLES = {"n_max": "n", "batch": "b"}

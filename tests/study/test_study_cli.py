@@ -38,7 +38,9 @@ def command(project, monkeypatch):
 
     monkeypatch.setattr("neptuner.study.run.run_study", run_study)
     monkeypatch.setattr("neptuner.report.write.write_report", write_report)
-    monkeypatch.setattr("neptuner.study.calibration.calibrate", lambda s, places, _: made_calibration(s.plan, places))
+    monkeypatch.setattr(
+        "neptuner.study.cost.calibration.calibrate", lambda s, places, _: made_calibration(s.plan, places)
+    )
     monkeypatch.setenv("COLUMNS", "200")
     app = typer.Typer()
     for function in (study, status, report):

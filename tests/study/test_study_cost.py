@@ -16,13 +16,13 @@ from made_calibration import made_calibration, measured
 from engines_data import training_folder
 from neptuner.errors import NeptunerError
 from neptuner.files.nep_in import parse_nep_in, replace_values
-from neptuner.study import calibration_crew, cost_record
-from neptuner.study.calibration import Calibration, calibrate, cutoff_key, sample
-from neptuner.study.cost import CostModel, Sizes, makespan
-from neptuner.study.cost_record import disk_of, worked
-from neptuner.study.operations import Neighbors, Work, work_of
+from neptuner.study.cost import crew, record
+from neptuner.study.cost.calibration import Calibration, calibrate, cutoff_key, sample
+from neptuner.study.cost.model import CostModel, Sizes, makespan
+from neptuner.study.cost.operations import Neighbors, Work, work_of
+from neptuner.study.cost.prediction import predict
+from neptuner.study.cost.record import disk_of, worked
 from neptuner.study.plan import learn_from
-from neptuner.study.prediction import predict
 from neptuner.study.prepare import PreparedStudy, prepare
 from neptuner.study.spec import read_spec
 
@@ -228,8 +228,8 @@ def real(tmp_path: Path) -> PreparedStudy:
 
 
 def test_a_calibration_measures(real: PreparedStudy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("neptuner.study.calibration.SECONDS", 0.0)
-    monkeypatch.setattr("neptuner.study.calibration.STEP_SECONDS", 0.0)
+    monkeypatch.setattr("neptuner.study.cost.calibration.SECONDS", 0.0)
+    monkeypatch.setattr("neptuner.study.cost.calibration.STEP_SECONDS", 0.0)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
     (tmp_path / "scratch").mkdir()
     found = calibrate(real, 2, {"OPENBLAS_NUM_THREADS": "1"})
@@ -250,7 +250,7 @@ def test_a_calibration_measures(real: PreparedStudy, monkeypatch: pytest.MonkeyP
 
 
 def test_a_calibration_that_fails_says_why(real: PreparedStudy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration_crew, "WORKER", "neptuner.study.no_such_module")
+    monkeypatch.setattr(crew, "WORKER", "neptuner.study.no_such_module")
     with pytest.raises(NeptunerError, match=r"a training of a few steps ended early: .*no_such_module"):
         calibrate(real, 1, {})
 
@@ -303,7 +303,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, project) -> list[int]:
         calls.append(places)
         return made_calibration(study.plan, places)
 
-    monkeypatch.setattr(cost_record, "calibrate", calibrate)
+    monkeypatch.setattr(record, "calibrate", calibrate)
     monkeypatch.setattr("neptuner.study.run.train_command", fake_command)
     return calls
 
@@ -339,7 +339,7 @@ def test_a_study_runs_although_its_cost_is_unknown(project, counted: list[int], 
     def fail(*_: object) -> Calibration:
         raise NeptunerError("a training of a few steps failed: no disk")
 
-    monkeypatch.setattr(cost_record, "calibrate", fail)
+    monkeypatch.setattr(record, "calibrate", fail)
     results = project.run()
     assert results["finished"] and results["cost"] is None
     assert "the cost cannot be predicted: a training of a few steps failed: no disk" in project.lines

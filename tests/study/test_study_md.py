@@ -17,7 +17,7 @@ from neptuner.files.run_in import read_script
 from neptuner.files.script import ComputeHnemd, Run, Velocity
 from neptuner.launch.local import LocalLauncher
 from neptuner.launch.testing import until
-from neptuner.study.md_control import md_command
+from neptuner.study.md.control import md_command
 from neptuner.study.status import read_status
 
 WINNERS = {"n_max 2 4": 0.1, "batch 7": 0.05, "batch 3": -0.05}
@@ -454,16 +454,16 @@ def test_given_structure_is_used(dynamics) -> None:
 
 
 def test_scan_that_cannot_be_fitted_leaves_the_comparison(dynamics, monkeypatch) -> None:
-    from neptuner.study import md_analysis
+    from neptuner.study.md import analysis
 
-    original = md_analysis.conductivity
+    original = analysis.conductivity
 
     def refuse_scans(folders):
         if len(folders) > 2:
             raise InputError("a driving-force scan needs a standard error")
         return original(folders)
 
-    monkeypatch.setattr(md_analysis, "conductivity", refuse_scans)
+    monkeypatch.setattr(analysis, "conductivity", refuse_scans)
     dynamics.edit("[md]", "[md]\nfe = [2e-4, 4e-4]")
     md = dynamics.run()["md"]
     final = md["models"]["final"]

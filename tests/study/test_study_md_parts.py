@@ -16,11 +16,11 @@ from neptuner.files.run_in import format_script, parse_script
 from neptuner.files.script import ComputeShc, Run, Script
 from neptuner.files.structure import Structure, read_structure, thicknesses, write_structure
 from neptuner.files.thermo_out import Thermo, format_thermo_row
-from neptuner.study.dynamics import MdModel, spanning
-from neptuner.study.md_outcome import energy_drift, explosion, read_screen
-from neptuner.study.md_script import kappa_script, row_interval, screen_script, total_steps
-from neptuner.study.md_spec import MdSpec, MdTable, make_md_spec
-from neptuner.study.md_structure import (
+from neptuner.study.md.models import MdModel, spanning
+from neptuner.study.md.outcome import energy_drift, explosion, read_screen
+from neptuner.study.md.script import kappa_script, row_interval, screen_script, total_steps
+from neptuner.study.md.spec import MdSpec, MdTable, make_md_spec
+from neptuner.study.md.structure import (
     SPARE,
     choose_crystal,
     radial_cutoff,

@@ -27,7 +27,7 @@ def test_leakage_is_looked_for_once(project, monkeypatch: pytest.MonkeyPatch) ->
     first = project.run()["leakage"]
     assert first["kind"] == "near-copies" and first["sets"]["test"]["near_copies"] == 4
     assert sum(line == first["sentence"] for line in project.lines) == 1
-    monkeypatch.setattr("neptuner.study.leakage_note.find_leakage", lambda *_: pytest.fail("looked again"))
+    monkeypatch.setattr("neptuner.study.data.leakage_note.find_leakage", lambda *_: pytest.fail("looked again"))
     assert project.run()["leakage"] == first
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from neptuner.errors import InputError
 from neptuner.files.frames import Frame
 from neptuner.files.nep_in import parse_nep_in
+from neptuner.study.data.split import split_frames
 from neptuner.study.plan import Plan, ablate, combine, extend, make_plan, make_runs, run_digest
 from neptuner.study.prepare import prepare
 from neptuner.study.spec import read_spec
-from neptuner.study.split import split_frames
 from neptuner.training.defaults import default_steps
 
 NEP_IN = parse_nep_in("type 2 Mg O\nn_max 4 4\nl_max 4 2 0\n")

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from neptuner.study.prediction import Prediction
+    from neptuner.study.cost.prediction import Prediction
     from neptuner.study.prepare import PreparedStudy
     from neptuner.study.spec import StudySpec
 
@@ -77,7 +77,7 @@ def _list_trials(spec: StudySpec, jobs: int | None, console: Console, json: bool
     from dataclasses import asdict
 
     from neptuner.cli.tables import plan_table, planned
-    from neptuner.study.md_estimate import estimate_md
+    from neptuner.study.md.estimate import estimate_md
     from neptuner.study.prepare import prepare
 
     study = prepare(spec)
@@ -106,9 +106,9 @@ def _list_trials(spec: StudySpec, jobs: int | None, console: Console, json: bool
 def _predict(study: PreparedStudy, jobs: int | None, console: Console) -> Prediction | None:
     """Predict the cost from a few steps; None, and a sentence, where that cannot be done."""
     from neptuner.errors import NeptunerError
-    from neptuner.study.calibration import calibrate
     from neptuner.study.controller import thread_variables
-    from neptuner.study.prediction import predict
+    from neptuner.study.cost.calibration import calibrate
+    from neptuner.study.cost.prediction import predict
     from neptuner.study.run import places_of
 
     if not study.spec.calibrate:

@@ -13,8 +13,8 @@ from neptuner.report.data import SPLITS, Configuration, Parameter, Results
 from neptuner.report.noise import floor_of, gain_of
 from neptuner.report.statistics_data import Judged
 from neptuner.report.style import BAND, BASELINE, COMBINED, FAINT, SPLIT_COLORS, new_figure, styled
-from neptuner.study.interactions import Interaction
-from neptuner.study.statistics import Gain
+from neptuner.study.statistics.gains import Gain
+from neptuner.study.statistics.interactions import Interaction
 
 VERDICT_COLORS = {"better": "#009E73", "worse": COMBINED, "no difference": FAINT, "not settled": "#ffffff"}
 ALONE, REMOVED, SUM = "#56B4E9", "#0072B2", "#E69F00"

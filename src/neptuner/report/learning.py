@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from neptuner.report.data import Configuration, Results
 from neptuner.report.style import BASELINE, COMBINED, FAINT, new_figure, plain_ticks, shown, styled, unit_of
-from neptuner.study.learning_curve import FACTORS, LearningCurve, fit_learning_curve
+from neptuner.study.statistics.learning_curve import FACTORS, LearningCurve, fit_learning_curve
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def losses_of(results: Results, configuration: Configuration) -> dict[int, float
 
 
 def fitted(points: Sequence[Size], factors: Sequence[float] = FACTORS) -> LearningCurve | None:
-    """Fit the law of :mod:`neptuner.study.learning_curve`; None with fewer than three sizes."""
+    """Fit the law of :mod:`neptuner.study.statistics.learning_curve`; None with fewer than three sizes."""
     pairs = [(size.frames, loss) for size in points for loss in size.losses.values()]
     return fit_learning_curve([frames for frames, _ in pairs], [loss for _, loss in pairs], factors) if pairs else None
 

@@ -13,9 +13,9 @@ from neptuner.report.learning import Size, fitted, full_model, sizes
 from neptuner.report.noise import floor_words, judged_of
 from neptuner.report.style import unit_of
 from neptuner.report.tables import Cell, Row, Table, gain_cell, state_of
-from neptuner.study.block_model import fit_blocks
-from neptuner.study.learning_curve import LearningCurve, Prediction, more_data_or_bigger_model
-from neptuner.study.statistics import Gain, compare
+from neptuner.study.statistics.block_model import fit_blocks
+from neptuner.study.statistics.gains import Gain, compare
+from neptuner.study.statistics.learning_curve import LearningCurve, Prediction, more_data_or_bigger_model
 
 
 def learning_section(results: Results, drawings: Mapping[str, Drawing]) -> dict[str, Any] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from neptuner.report import numbers
 from neptuner.report.data import Configuration, Results
 from neptuner.report.statistics_data import Judged
-from neptuner.study.block_model import fit_blocks
-from neptuner.study.statistics import Gain, compare, judged, noise_floor
+from neptuner.study.statistics.block_model import fit_blocks
+from neptuner.study.statistics.gains import Gain, compare, judged, noise_floor
 
 LONG_BASELINE, LONG_COMBINED = "baseline-extended", "combined-extended"
 
@@ -41,7 +41,7 @@ def extended_pair(results: Results) -> Judged | None:
     """Compare the combined model trained longer with the baseline trained longer.
 
     Two or three longer trainings of each say little of their noise; so the noise comes from a block model of all
-    trainings of the study, relative to the loss (:mod:`neptuner.study.block_model`).
+    trainings of the study, relative to the loss (:mod:`neptuner.study.statistics.block_model`).
     """
     losses = _losses_by_seed(results)
     if not (losses.get(LONG_BASELINE) and losses.get(LONG_COMBINED)):

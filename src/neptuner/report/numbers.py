@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neptuner.report.style import UNITS
-from neptuner.study.statistics import Gain
+from neptuner.study.statistics.gains import Gain
 
 NOTHING = "\u2013"
 MINUS = "\u2212"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from neptuner.study.interactions import Interaction
-from neptuner.study.statistics import Gain, Judgement, Method, NoiseFloor
+from neptuner.study.statistics.gains import Gain, Judgement, Method, NoiseFloor
+from neptuner.study.statistics.interactions import Interaction
 
 GainKey = tuple[str, str, str, str]
 """Configuration, quantity, split and strategy."""

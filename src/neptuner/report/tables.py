@@ -11,7 +11,7 @@ from neptuner.report.data import Configuration, Parameter, Results
 from neptuner.report.noise import floor_of, floor_words, gain_of, judged_of
 from neptuner.report.statistics_data import Judged
 from neptuner.report.style import unit_of
-from neptuner.study.statistics import Gain
+from neptuner.study.statistics.gains import Gain
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from neptuner.study.interactions import interaction, removals
 from neptuner.study.judge import QUANTITIES, SPLITS, Strategy
 from neptuner.study.plan import ABLATION, LEARNING_CURVE, Configuration
-from neptuner.study.replication import adjusted
 from neptuner.study.spec import StudySpec
 from neptuner.study.state import StudyState
-from neptuner.study.statistics import Gain, NoiseFloor, judged, noise_floor, paired_gains, rank_stability
+from neptuner.study.statistics.gains import Gain, NoiseFloor, judged, noise_floor, paired_gains, rank_stability
+from neptuner.study.statistics.interactions import interaction, removals
+from neptuner.study.statistics.replication import adjusted
 
 STRATEGIES: tuple[Strategy, ...] = ("min", "avg")
 

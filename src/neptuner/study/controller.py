@@ -11,26 +11,26 @@ from neptuner.errors import Interrupted, NeptunerError
 from neptuner.launch.base import Finished, Launcher
 from neptuner.machine import machine_facts
 from neptuner.signals import stop_wish
-from neptuner.study.cost_record import CostRecord
+from neptuner.study.cost.record import CostRecord
+from neptuner.study.data.leakage_note import note_leakage
+from neptuner.study.data.subsets import install_subsets
 from neptuner.study.estimate import take_snapshot
-from neptuner.study.leakage_note import note_leakage
-from neptuner.study.md_control import MdCommand, MdControl
-from neptuner.study.md_phase import MdPhase
-from neptuner.study.md_results import with_md
-from neptuner.study.md_store import MdStore
+from neptuner.study.md.control import MdCommand, MdControl
+from neptuner.study.md.phase import MdPhase
+from neptuner.study.md.results import with_md
+from neptuner.study.md.store import MdStore
 from neptuner.study.pace import compare_pace
 from neptuner.study.plan import MD_PHASE
 from neptuner.study.prepare import Facts, PreparedStudy
 from neptuner.study.progress import Observer, Snapshot
 from neptuner.study.records import FAILED, RUNNING
 from neptuner.study.results import make_results
-from neptuner.study.search import Search
-from neptuner.study.search_results import with_search
-from neptuner.study.search_speed import SpeedCommand, SpeedControl, speed_command
+from neptuner.study.search.results import with_search
+from neptuner.study.search.search import Search
+from neptuner.study.search.speed import SpeedCommand, SpeedControl, speed_command
 from neptuner.study.sequel import first_runs, following_runs
 from neptuner.study.state import StudyState
 from neptuner.study.store import Store
-from neptuner.study.subsets import install_subsets
 from neptuner.study.training_control import Command, TrainingControl, hashes
 
 POLL_SECONDS = 0.1

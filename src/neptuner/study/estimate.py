@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from neptuner.study.md_control import MdControl
+from neptuner.study.md.control import MdControl
 from neptuner.study.plan import MD_PHASE, Plan
 from neptuner.study.progress import Snapshot, last_step
 from neptuner.study.records import DONE, FAILED, RUNNING

@@ -9,11 +9,11 @@ from typing import Any
 from neptuner.errors import NeptunerError
 from neptuner.files.loss_out import read_validation_out
 from neptuner.study.assessment import comparable
-from neptuner.study.faster import Curve, compare_curves
 from neptuner.study.outcome import Outcome
 from neptuner.study.plan import Configuration
 from neptuner.study.spec import StudySpec
 from neptuner.study.state import StudyState
+from neptuner.study.statistics.faster import Curve, compare_curves
 from neptuner.study.store import Store
 
 MOST_RUNS = 2000

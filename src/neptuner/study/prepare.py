@@ -18,12 +18,12 @@ from neptuner.files.nep_in import read_nep_in
 from neptuner.files.nep_in_gpumd import check_for_gpumd
 from neptuner.files.text import read_text
 from neptuner.machine import machine_facts
-from neptuner.study.md_structure import Crystal, choose_crystal, read_crystal
+from neptuner.study.data.split import split_frames
+from neptuner.study.md.structure import Crystal, choose_crystal, read_crystal
 from neptuner.study.plan import SCHEMA, Plan, make_plan
-from neptuner.study.search_sampler import need_optuna
-from neptuner.study.search_space import Space, make_space
+from neptuner.study.search.sampler import need_optuna
+from neptuner.study.search.space import Space, make_space
 from neptuner.study.spec import StudySpec
-from neptuner.study.split import split_frames
 from neptuner.study.store import SPLIT_FILES, Store, read_json
 from neptuner.training.defaults import default_steps, resolve
 

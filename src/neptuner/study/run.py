@@ -11,13 +11,13 @@ from neptuner.errors import NeptunerError
 from neptuner.launch.base import Launcher
 from neptuner.machine import usable_cpus
 from neptuner.study.controller import Controller, thread_variables
-from neptuner.study.cost_record import CostRecord, predicted
+from neptuner.study.cost.record import CostRecord, predicted
 from neptuner.study.launch_spec import make_launcher
-from neptuner.study.md_control import MdCommand, md_command
+from neptuner.study.md.control import MdCommand, md_command
 from neptuner.study.plan import Run
 from neptuner.study.prepare import PreparedStudy, install, prepare
 from neptuner.study.progress import Observer, Silent
-from neptuner.study.search_speed import SpeedCommand, speed_command
+from neptuner.study.search.speed import SpeedCommand, speed_command
 from neptuner.study.spec import StudySpec
 from neptuner.study.store import Store, open_store
 from neptuner.study.training_control import Command

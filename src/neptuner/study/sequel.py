@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from neptuner.study.assessment import looks, losses_of
 from neptuner.study.plan import Configuration, ablate, learn_from
 from neptuner.study.records import DONE
-from neptuner.study.replication import open_decisions
 from neptuner.study.spec import StudySpec
 from neptuner.study.state import StudyState
+from neptuner.study.statistics.replication import open_decisions
 
 Planned = tuple[Configuration, Sequence[int]]
 """A configuration and the seeds to train it with."""

@@ -16,8 +16,8 @@ from neptuner.errors import InputError
 from neptuner.files.text import read_text
 from neptuner.study.judge import Strategy
 from neptuner.study.launch_spec import LauncherTable, LaunchSpec, make_launch_spec
-from neptuner.study.md_spec import Engine, MdSpec, MdTable, make_md_spec
-from neptuner.study.search_spec import SearchSpec, SearchTable, make_search_spec
+from neptuner.study.md.spec import Engine, MdSpec, MdTable, make_md_spec
+from neptuner.study.search.spec import SearchSpec, SearchTable, make_search_spec
 
 Value = tuple[int | float | str, ...]
 """Arguments of a nep.in keyword."""

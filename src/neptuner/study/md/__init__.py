@@ -1,0 +1,1 @@
+"""Molecular dynamics as the last phase of a study."""

@@ -1,0 +1,1 @@
+"""Joint search over several keywords."""
