@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from neptuner.errors import InputError
+
 WINNERS = {"n_max 2 4": 0.1, "batch 7": 0.05, "batch 3": -0.05}
 
 
@@ -32,18 +34,25 @@ def test_leakage_is_looked_for_once(project, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_learning_curve_trains_on_parts(project) -> None:
-    project.edit("[final]", "[learning_curve]\nfractions = [0.5, 0.25]\n\n[final]")
+    project.edit("[final]", "[learning_curve]\nfractions = [0.9, 0.6]\n\n[final]")
     project.fake(gains=WINNERS)
     results = project.run()
     curve = results["learning_curve"]
-    assert [c["name"] for c in curve] == ["combined-on-train-0.25", "combined-on-train-0.5"]
-    assert [c["fraction"] for c in curve] == [0.25, 0.5] and all(len(c["runs"]) == 2 for c in curve)
+    assert [c["name"] for c in curve] == ["combined-on-train-0.6", "combined-on-train-0.9"]
+    assert [c["fraction"] for c in curve] == [0.6, 0.9] and all(len(c["runs"]) == 2 for c in curve)
     data = project.out / "data"
-    frames = {n: (data / f"train{n}.xyz").read_text().count("Lattice") for n in ("", "-0.25", "-0.5")}
-    assert frames[""] > frames["-0.5"] > frames["-0.25"] > 0
+    frames = {n: (data / f"train{n}.xyz").read_text().count("Lattice") for n in ("", "-0.6", "-0.9")}
+    assert frames[""] > frames["-0.9"] > frames["-0.6"] >= 10
     folder = project.out / "trials" / curve[0]["runs"][0]
-    assert (folder / "train.xyz").read_text() == (data / "train-0.25.xyz").read_text()
+    assert (folder / "train.xyz").read_text() == (data / "train-0.6.xyz").read_text()
     digests = [name.rsplit("-", 1)[1] for c in (results["combined"], *curve) for name in c["runs"]]
     assert len(set(digests)) == len(digests)
     started = project.events("started")
     assert project.run() == results and project.events("started") == started
+
+
+def test_part_that_is_too_small_is_refused(project) -> None:
+    project.edit("[final]", "[learning_curve]\nfractions = [0.1]\n\n[final]")
+    with pytest.raises(InputError, match=r"learning_curve\.fractions has 0\.1, which is less than 10 of the 18"):
+        project.run()
+    assert not project.out.exists()

@@ -26,6 +26,7 @@ from neptuner.study.search.space import Space, make_space
 from neptuner.study.spec import StudySpec
 from neptuner.study.store import SPLIT_FILES, Store, read_json
 from neptuner.training.defaults import default_steps, resolve
+from neptuner.training.split import FEWEST_FRAMES
 
 Facts = dict[str, dict[str, Any] | None]
 """``{path, sha256, frames, atoms}`` of each split; None where there is none."""
@@ -68,6 +69,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
     baseline = nep_in if snes else resolve(nep_in, train)
     plan = make_plan(spec, baseline, default_steps(baseline, snes=snes) if spec.steps is None else spec.steps)
     _check_engine(spec, plan)
+    _check_parts(spec, train)
     crystal = _crystal(spec, nep_in.type, train)
     space, speed_crystal = _search(spec, plan, train, crystal)
     source = {
@@ -78,6 +80,17 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         "seed": spec.seed,
     }
     return PreparedStudy(spec, plan, frames, source, crystal, space, speed_crystal)
+
+
+def _check_parts(spec: StudySpec, train: list[Frame]) -> None:
+    """Refuse parts of the training frames that nothing can be learnt from."""
+    smallest = min(spec.learning_curve, default=1.0)
+    if smallest * len(train) < FEWEST_FRAMES:
+        raise InputError(
+            f"learning_curve.fractions has {smallest:g}, which is less than {FEWEST_FRAMES} of the {len(train)} "
+            "training frames; choose larger fractions",
+            path=spec.path,
+        )
 
 
 def _check_engine(spec: StudySpec, plan: Plan) -> None:
