@@ -185,7 +185,7 @@ def test_counts_are_those_of_the_plan(study: PreparedStudy) -> None:
 
 def test_options_of_a_study_count(project) -> None:
     project.edit("steps = 100", "steps = 100\nmost_replicates = 4\nextra_runs = 5\nablation = false")
-    project.write("study.toml", project.toml.read_text() + "\n[learning_curve]\nfractions = [0.5, 0.75]\n")
+    project.write("study.toml", project.toml.read_text() + "\n[learning_curve]\nfractions = [0.6, 0.75]\n")
     study = prepare(read_spec(project.toml))
     prediction = predict(study, made_calibration(study.plan), 2)
     assert prediction.least.trials == 2 * (4 + 1 + 2)
