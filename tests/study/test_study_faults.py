@@ -121,7 +121,8 @@ def kill_at_random(folder: Path, controller: int, chance: random.Random) -> str 
 def without_times(value: Any) -> Any:
     """results.json as far as it must not depend on how often the study was killed."""
     if isinstance(value, dict):
-        return {k: without_times(v) for k, v in value.items() if k not in ("seconds", "ms_per_step", "machine", "faster")}
+        timed = ("seconds", "ms_per_step", "machine", "faster")
+        return {k: without_times(v) for k, v in value.items() if k not in timed}
     return [without_times(item) for item in value] if isinstance(value, list) else value
 
 

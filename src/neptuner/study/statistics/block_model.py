@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,11 @@ class BlockModel:
     """Pseudo-inverse of the normal matrix of the seeds, ``(n_seeds, n_seeds)``."""
     degrees_of_freedom: int
     """Of all residuals together."""
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Index of each configuration."""
+        return {name: place for place, name in enumerate(self.names)}
 
     @property
     def residual_sd(self) -> float | None:
@@ -122,7 +128,7 @@ def contrast_error(model: BlockModel, first: str, second: str, pairs: int) -> tu
     -------
     The error and its degrees of freedom; with two configurations these are those of the paired t-test.
     """
-    chosen = [model.names.index(first), model.names.index(second)]
+    chosen = [model.places[first], model.places[second]]
     squares = model.variances[chosen] / pairs
     freedom = combined_degrees(squares, PRIOR_DEGREES + model.own_degrees[chosen])
     return float(np.sqrt(squares.sum())), min(freedom, float(model.degrees_of_freedom))

@@ -164,7 +164,7 @@ def rank_stability(losses: Losses, candidates: Sequence[str], *, seed: int = 0, 
     Shares by candidate, which add up to one; empty if no candidate was measured, or nothing is known of the noise.
     """
     model = fit_blocks(losses)
-    places = [model.names.index(name) for name in candidates if name in model.names]
+    places = [model.places[name] for name in candidates if name in model.places]
     if not places or not model.degrees_of_freedom:
         return {}
     drawn, _ = solve(_resampled(model, np.random.default_rng(seed), draws), model.present, model.inverse)

@@ -71,7 +71,7 @@ def _interval(model: BlockModel, names: Sequence[str], seeds: int, value: float)
     if seeds < 2 or not model.degrees_of_freedom:
         return None, None
     weights = np.array([1.0, float(len(names) - 3), *[-1.0] * (len(names) - 2)])
-    chosen = [model.names.index(name) for name in names]
+    chosen = [model.places[name] for name in names]
     squares = weights**2 * model.variances[chosen] / seeds
     freedom = min(combined_degrees(squares, PRIOR_DEGREES + model.own_degrees[chosen]), float(model.degrees_of_freedom))
     low, high = interval(value, math.sqrt(float(squares.sum())), freedom)
