@@ -16,7 +16,7 @@ def test_curves_are_compared_when_all_trainings_have_ended(project) -> None:
     project.fake(gains=WINNERS, noise=0.002)
     faster = project.run()["faster"]
     combined = faster["comparisons"]["combined"]
-    assert combined["verdict"] == "better" and combined["sentence"] == faster["sentence"]
+    assert combined["verdict"] == "better" and faster["sentence"].endswith(combined["sentence"][1:])
     assert combined["at_equal_steps"]["gain"] == pytest.approx(100 * 0.15 / 1.1, abs=1.5)
     assert combined["at_equal_time"]["gain"] == pytest.approx(combined["at_equal_steps"]["gain"], abs=0.2)
     assert set(faster["comparisons"]) == {"n_max=2-4", "batch=3", "batch=7", "combined"} | {

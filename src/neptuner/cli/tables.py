@@ -50,14 +50,18 @@ def summary_table(results: dict[str, Any]) -> Table:
     """Losses and reductions of the baseline, the winners and the models made of them."""
     metric, strategy = results["metric"], results["strategy"]
     head = f"{metric} loss, {strategy.upper()} ({UNITS[metric]})"
-    table = Table("model", "validation", "reduction", "test", "reduction", title=head, box=None, padding=(0, 2, 0, 0))
+    columns = ("model", "validation", "gain (95 % interval)", "test", "gain (95 % interval)", "verdict")
+    table = Table(*columns, title=head, box=None, padding=(0, 2, 0, 0))
+    statistics = results["statistics"]
     best = {c["name"]: c for p in results["sweep"] if p["chosen"] for c in p["values"]}
     winners = [best[p["best"]] for p in results["sweep"] if p["chosen"]]
     extended = results["extended"]
     models = [results["baseline"], *winners, results["combined"], extended["baseline"], extended["combined"]]
     for model in models:
         if model is not None:
-            table.add_row(model["name"], *_cells(model, metric, strategy))
+            verdict = statistics["verdicts"].get(model["name"], {}).get("verdict", "")
+            gains = statistics["gains"].get(model["name"], {}).get(metric, {})
+            table.add_row(model["name"], *_cells(model, metric, strategy, gains), verdict)
     return table
 
 
@@ -75,11 +79,12 @@ def _planned(name: str, difference: str, steps: int, runs: int, *, certain: bool
     return {"name": name, "difference": difference, "steps": steps, "runs": runs, "certain": certain}
 
 
-def _cells(model: dict[str, Any], metric: str, strategy: str) -> list[str]:
+def _cells(model: dict[str, Any], metric: str, strategy: str, gains: dict[str, Any]) -> list[str]:
     cells = []
     for split in ("validation", "test"):
-        loss, gain = model["loss"][metric][split], model["reduction"][metric][split]
-        cells += [_number(loss and loss[strategy]), _percent(gain, strategy)]
+        loss, reduction = model["loss"][metric][split], model["reduction"][metric][split]
+        gain = gains.get(split, {}).get(strategy)
+        cells += [_number(loss and loss[strategy]), _percent(reduction and reduction[strategy], gain)]
     return cells
 
 
@@ -87,11 +92,12 @@ def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.5f}"
 
 
-def _percent(gain: dict[str, float | None] | None, strategy: str) -> str:
-    if gain is None or gain[strategy] is None:
+def _percent(reduction: float | None, gain: dict[str, Any] | None) -> str:
+    if reduction is None:
         return NOTHING
-    sd = gain[f"{strategy}_sd"]
-    return f"{gain[strategy]:+.1f} %" if sd is None else f"{gain[strategy]:+.1f} ± {sd:.1f} %"
+    if gain is None or gain["low"] is None:
+        return f"{reduction:+.1f} %"
+    return f"{gain['gain']:+.1f} % ({gain['low']:+.1f} to {gain['high']:+.1f})"
 
 
 def _words(values: list[Any]) -> str:

@@ -13,7 +13,7 @@ from neptuner.study.outcome import Outcome
 from neptuner.study.plan import Configuration
 from neptuner.study.spec import StudySpec
 from neptuner.study.state import StudyState
-from neptuner.study.statistics.faster import Curve, compare_curves
+from neptuner.study.statistics.faster import Comparison, Curve, compare_curves
 from neptuner.study.store import Store
 
 MOST_RUNS = 2000
@@ -41,9 +41,15 @@ def compare_pace(state: StudyState, spec: StudySpec, store: Store) -> dict[str, 
     found = compare_curves(curves, state.plan.baseline.name, spec.last_rows, longer)
     combined = None if state.combined is None else found.get(state.combined.name)
     return {
-        "sentence": "" if combined is None else combined.sentence,
+        "sentence": ""
+        if combined is None
+        else f"Loss curves on validation, combined against baseline: {_low(combined)}",
         "comparisons": {name: asdict(comparison) for name, comparison in found.items()},
     }
+
+
+def _low(comparison: Comparison) -> str:
+    return comparison.sentence[:1].lower() + comparison.sentence[1:]
 
 
 def _extended(state: StudyState, spec: StudySpec, store: Store, key: str) -> list[dict[int, Curve]]:
