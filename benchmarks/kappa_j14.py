@@ -5,7 +5,7 @@
     neptuner kappa WORK/fe-4e-4
 
 The replicates are eight cells of 1000 atoms with as many of each cation but their own order; lattice parameter,
-thermostat and driving force are those of GPUMD's run.in, whose cell has 8000 atoms. Time steps are 2 fs in place of 1 fs:
+thermostat and driving force are those of GPUMD's run.in, whose cell has 8000 atoms. Time steps are 2 fs in place of 1:
 the fastest vibrations take 50 fs, and twice as many picoseconds come of the same work.
 """
 
