@@ -103,18 +103,18 @@ def lives(pid: int) -> bool:
 
 def kill_at_random(folder: Path, controller: int, chance: random.Random) -> str | None:
     """Wait for a few events and a moment, then kill a trainer or the controller; None if the session ended first."""
-    goal, deadline = len(events(folder)) + chance.randint(1, 3), time.monotonic() + PATIENCE
-    moment, of_controller = chance.uniform(0, 0.3), chance.random() < 0.5
+    goal, deadline = len(events(folder)) + chance.randint(1, 2), time.monotonic() + PATIENCE
+    moment, of_controller = chance.uniform(0, 0.1), chance.random() < 0.5
     while len(events(folder)) < goal and lives(controller):
         assert time.monotonic() < deadline, "nothing happens"
-        time.sleep(0.01)
+        time.sleep(0.005)
     time.sleep(moment)
-    targets = [controller] if of_controller else sorted(pid for pid, _ in noted(Path(f"{folder}.pids")))
-    if not targets:
-        return None
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(chance.choice(targets), signal.SIGKILL)
-        return "controller" if of_controller else "trainer"
+    while lives(controller):
+        targets = [controller] if of_controller else sorted(pid for pid, _ in noted(Path(f"{folder}.pids")))
+        with contextlib.suppress(ProcessLookupError, IndexError):  # none is running, or it ended just now
+            os.kill(chance.choice(targets), signal.SIGKILL)
+            return "controller" if of_controller else "trainer"
+        time.sleep(0.005)
     return None
 
 
