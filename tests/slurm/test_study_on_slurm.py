@@ -85,7 +85,7 @@ def test_study_survives_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(testing, "PATIENCE", 400.0)
     for name in ("disturbed", "calm"):
         (tmp_path / name).mkdir()
-    folder, calm = (make_study(tmp_path / name, 2000) for name in ("disturbed", "calm"))
+    folder, calm = (make_study(tmp_path / name, 1200) for name in ("disturbed", "calm"))
 
     controller = start(folder)
     until(lambda: (folder / "study" / "trials").is_dir() and len(running(folder)) == 2)
