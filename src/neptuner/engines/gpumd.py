@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from neptuner.engines.md_summary import OUTPUTS
-from neptuner.engines.program import end, find_program, how_it_failed, printed_alone, start
+from neptuner.engines.program import end, find_program, how_it_failed, printed_version, start
 from neptuner.errors import InputError, Interrupted, NeptunerError
 from neptuner.files.atomic import write_bytes, write_text
 from neptuner.files.gpumd_version import LATEST, GpumdVersion
@@ -51,10 +51,7 @@ def executable_version(executable: Path) -> GpumdVersion:
     InputError
         If it cannot be started or prints no such banner.
     """
-    match = _BANNER.search(printed_alone(executable))
-    if match is None:
-        raise InputError("printed no banner with a version; is it GPUMD's gpumd?", path=executable)
-    printed = GpumdVersion.parse(match[1])
+    printed = printed_version(executable, _BANNER, "gpumd")
     # The development version still prints the number of the last release, whose dump_xyz it does not understand.
     return LATEST if printed == _LAST_PRINTED and _WORD_OF_LATEST in executable.read_bytes() else printed
 

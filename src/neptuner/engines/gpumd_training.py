@@ -21,7 +21,7 @@ from neptuner.engines.nep_folder import has_masked_virial
 from neptuner.engines.observer import Observer, Silent
 from neptuner.engines.options import SNES, TrainOptions
 from neptuner.engines.outputs import read_summary
-from neptuner.engines.program import find_program, printed_alone
+from neptuner.engines.program import find_program, printed_version
 from neptuner.errors import InputError
 from neptuner.files.frames import Frame
 from neptuner.files.gpumd_version import GpumdVersion
@@ -65,10 +65,7 @@ def nep_version(executable: Path) -> GpumdVersion:
     InputError
         If it cannot be started or prints no such banner.
     """
-    match = _BANNER.search(printed_alone(executable))
-    if match is None:
-        raise InputError("printed no banner with a version; is it GPUMD's nep?", path=executable)
-    return GpumdVersion.parse(match[1])
+    return printed_version(executable, _BANNER, "nep")
 
 
 def train_with_gpumd(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from neptuner.errors import InputError
+from neptuner.files.gpumd_version import GpumdVersion
 
 _GUARD = Path(__file__).with_name("guard.py")
 _SHOWN_LINES = 8
@@ -57,6 +59,20 @@ def printed_alone(executable: Path) -> str:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InputError(f"cannot be run as GPUMD ({error})", path=executable) from None
     return ended.stdout.decode(errors="replace")
+
+
+def printed_version(executable: Path, banner: re.Pattern[str], name: str) -> GpumdVersion:
+    """Version in the banner that a program prints before it looks for its input.
+
+    Raises
+    ------
+    InputError
+        If it cannot be started or prints no such banner.
+    """
+    match = banner.search(printed_alone(executable))
+    if match is None:
+        raise InputError(f"printed no banner with a version; is it GPUMD's {name}?", path=executable)
+    return GpumdVersion.parse(match[1])
 
 
 def start(executable: Path, directory: Path, log: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:

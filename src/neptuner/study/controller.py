@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from neptuner.errors import Interrupted, NeptunerError
@@ -28,7 +28,7 @@ from neptuner.study.results import make_results
 from neptuner.study.search.results import with_search
 from neptuner.study.search.search import Search
 from neptuner.study.search.speed import SpeedCommand, SpeedControl, speed_command
-from neptuner.study.sequel import first_runs, following_runs
+from neptuner.study.sequel import Planned, first_runs, following_runs
 from neptuner.study.state import StudyState
 from neptuner.study.store import Store
 from neptuner.study.training_control import Command, TrainingControl, hashes
@@ -111,8 +111,7 @@ class Controller:
         """Work until everything is done or failed."""
         with stop_wish() as wish, _disk_errors(), self._nothing_lost():
             self._adopt()
-            for configuration, seeds in first_runs(self.state, self.spec):
-                self.trainings.add(configuration, seeds)
+            self._take_up(first_runs(self.state, self.spec), ())
             self._write()
             while not self.finished and wish.signal is None:
                 self._step()
@@ -149,8 +148,7 @@ class Controller:
             self._control(finished).end(finished)
         self._changed |= bool(ended)
         self._announce()
-        if self._plan():
-            self._changed = True
+        self._changed |= self._plan()
         self._changed |= self.trainings.fill()
         if self.md is not None and self.state.finished:
             self._changed |= self.md.work(self.state)
@@ -164,18 +162,12 @@ class Controller:
 
     def _plan(self) -> bool:
         """Plan what follows from what is known; return whether anything is new."""
-        following, sentences = following_runs(self.state, self.spec)
-        for sentence in sentences:
-            self.observer.log(sentence)
-        for configuration, seeds in following:
-            self.trainings.add(configuration, seeds)
-        return self._search_on() or bool(following or sentences)
+        followed = self._take_up(*following_runs(self.state, self.spec))
+        searched = self.search is not None and self._take_up(*self.search.advance(self._places))
+        return followed or searched
 
-    def _search_on(self) -> bool:
-        """Let the joint search plan; return whether anything is new."""
-        if self.search is None:
-            return False
-        planned, sentences = self.search.advance(self._places)
+    def _take_up(self, planned: Sequence[Planned], sentences: Sequence[str]) -> bool:
+        """Add runs and tell what was decided; return whether anything is new."""
         for sentence in sentences:
             self.observer.log(sentence)
         for configuration, seeds in planned:

@@ -13,7 +13,7 @@ from neptuner.study.outcome import Outcome
 from neptuner.study.plan import Configuration
 from neptuner.study.spec import StudySpec
 from neptuner.study.state import StudyState
-from neptuner.study.statistics.faster import Comparison, Curve, compare_curves
+from neptuner.study.statistics.faster import Curve, compare_curves
 from neptuner.study.store import Store
 
 MOST_RUNS = 2000
@@ -21,40 +21,30 @@ MOST_RUNS = 2000
 
 
 def compare_pace(state: StudyState, spec: StudySpec, store: Store) -> dict[str, Any] | None:
-    """Compare every configuration with the baseline on validation; None without a combined model or a baseline.
+    """Compare every configuration with the baseline on validation; None if the baseline has no curve.
 
     Returns
     -------
-    The ``sentence`` on the combined model, or on the best of what there is none of, and every comparison by name.
+    The ``sentence`` on the combined model, empty without one, and all ``comparisons`` by name.
     """
+    baseline, combined = state.plan.baseline, state.combined
     compared = comparable(state)
     if sum(len(state.of(c)) for c in compared) > MOST_RUNS:
-        compared = [c for c in (state.plan.baseline, state.combined) if c is not None]
+        compared = [c for c in (baseline, combined) if c is not None]
     curves = _curves(state, spec, store, compared)
-    longer = {
-        plain.name: each[0]
-        for plain, extended in ((state.plan.baseline, "baseline"), (state.combined, "combined"))
-        if plain is not None and (each := _extended(state, spec, store, extended))
-    }
-    if not curves.get(state.plan.baseline.name):
+    if not curves.get(baseline.name):
         return None
-    found = compare_curves(curves, state.plan.baseline.name, spec.last_rows, longer)
-    combined = None if state.combined is None else found.get(state.combined.name)
+    extended = state.extended()
+    pairs = [(baseline, extended["baseline"]), (combined, extended["combined"])]
+    long = _curves(state, spec, store, [c for _, c in pairs if c is not None])
+    longer = {short.name: long[c.name] for short, c in pairs if short is not None and c is not None and long[c.name]}
+    found = compare_curves(curves, baseline.name, spec.last_rows, longer)
+    said = "" if combined is None or combined.name not in found else found[combined.name].sentence
+    head = "Loss curves on validation, combined against baseline: "
     return {
-        "sentence": ""
-        if combined is None
-        else f"Loss curves on validation, combined against baseline: {_low(combined)}",
+        "sentence": said and head + said[:1].lower() + said[1:],
         "comparisons": {name: asdict(comparison) for name, comparison in found.items()},
     }
-
-
-def _low(comparison: Comparison) -> str:
-    return comparison.sentence[:1].lower() + comparison.sentence[1:]
-
-
-def _extended(state: StudyState, spec: StudySpec, store: Store, key: str) -> list[dict[int, Curve]]:
-    configuration = state.extended()[key]
-    return [] if configuration is None else [c for c in _curves(state, spec, store, [configuration]).values() if c]
 
 
 def _curves(

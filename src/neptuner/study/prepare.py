@@ -12,12 +12,13 @@ from neptuner.engines.gpumd_training import find_nep, nep_version
 from neptuner.errors import InputError
 from neptuner.files.atomic import write_text
 from neptuner.files.digest import file_hash
-from neptuner.files.extxyz import read_frames, write_frames
+from neptuner.files.extxyz import read_frames
 from neptuner.files.frames import Frame, check_frames
 from neptuner.files.nep_in import read_nep_in
 from neptuner.files.nep_in_gpumd import check_for_gpumd
 from neptuner.files.text import read_text
 from neptuner.machine import machine_facts
+from neptuner.study.data.sets import write_set
 from neptuner.study.data.split import split_frames
 from neptuner.study.md.structure import Crystal, choose_crystal, read_crystal
 from neptuner.study.plan import SCHEMA, Plan, make_plan
@@ -197,14 +198,7 @@ def _write_data(study: PreparedStudy, store: Store) -> Facts:
     store.data.mkdir(exist_ok=True)
     facts: Facts = dict.fromkeys(SPLIT_FILES)
     for split, frames in study.frames.items():
-        path = store.data / SPLIT_FILES[split]
-        write_frames(path, frames)
-        facts[split] = {
-            "path": f"data/{path.name}",
-            "sha256": file_hash(path),
-            "frames": len(frames),
-            "atoms": sum(frame.n_atoms for frame in frames),
-        }
+        facts[split] = write_set(store.data / SPLIT_FILES[split], frames)
     return facts
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from neptuner.files.atomic import write_text
 from neptuner.files.digest import file_hash
-from neptuner.files.extxyz import write_frames
 from neptuner.files.frames import Frame
+from neptuner.study.data.sets import write_set
 from neptuner.study.plan import subset_name
+from neptuner.study.statistics.learning_curve import nested_subsets
 from neptuner.study.store import Store, read_json
 
 NOTE = "subsets.json"
@@ -35,18 +36,13 @@ def install_subsets(frames: Sequence[Frame], fractions: Sequence[float], seed: i
     """
     if not fractions:
         return {}
-    from neptuner.study.statistics.learning_curve import nested_subsets
-
     known = read_json(store.data / NOTE) or {}
     found: Subsets = {}
     for fraction, indices in zip(fractions, nested_subsets(frames, fractions, seed), strict=True):
         name = subset_name(fraction)
         facts, path = known.get(name), store.data / f"{name}.xyz"
         if facts is None or not path.is_file() or file_hash(path) != facts["sha256"]:
-            chosen = [frames[index] for index in indices]
-            write_frames(path, chosen)
-            atoms = sum(frame.n_atoms for frame in chosen)
-            facts = {"path": f"data/{name}.xyz", "sha256": file_hash(path), "frames": len(chosen), "atoms": atoms}
+            facts = write_set(path, [frames[index] for index in indices])
         found[fraction] = facts
     content = known | {subset_name(fraction): facts for fraction, facts in found.items()}
     write_text(store.data / NOTE, json.dumps(content, indent=1) + "\n")

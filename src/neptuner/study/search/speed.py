@@ -24,6 +24,7 @@ from neptuner.study.store import read_json
 SpeedCommand = Callable[[Path, Path, Path, int], Sequence[str]]
 """Makes the command that measures a nep.txt with a structure, writes a JSON file, on so many threads."""
 
+NOTE = "measurement.json"
 FOLDER = "speed"
 ATOMS = 256
 """The structure is repeated until it has so many."""
@@ -126,7 +127,7 @@ class SpeedControl:
     def unfinished_jobs(self) -> list[Job]:
         """Jobs of an earlier session that left nothing; they may still run."""
         folders = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
-        notes = {folder: read_json(folder / "job.json") for folder in folders if not (folder / "speed.json").exists()}
+        notes = {folder: read_json(folder / NOTE) for folder in folders if not (folder / "speed.json").exists()}
         return [_job(folder, note["command"], {}) for folder, note in notes.items() if note and "command" in note]
 
     def end(self, finished: Finished) -> None:
@@ -152,7 +153,7 @@ class SpeedControl:
         folder = self._folder / key
         folder.mkdir(parents=True, exist_ok=True)
         command = list(self._command(nep, self._structure(), folder / "speed.json", self._threads))
-        write_text(folder / "job.json", json.dumps({"command": command}) + "\n")
+        write_text(folder / NOTE, json.dumps({"command": command}) + "\n")
         try:
             self._launcher.submit(_job(folder, command, self._environment))
         except OSError as error:
