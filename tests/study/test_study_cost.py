@@ -173,11 +173,11 @@ def test_makespan_lies_between_its_limits(lengths: list[float], places: int, slo
 
 
 def test_counts_are_those_of_the_plan(study: PreparedStudy) -> None:
-    """Baseline, three values, combined, two ablations, both longer: nine configurations of two replicates."""
+    """Baseline, three values, combined, two ablations, both longer; likely only one parameter has a winner."""
     prediction = predict(study, made_calibration(study.plan), 2)
-    assert (prediction.least.trials, prediction.likely.trials, prediction.most.trials) == (10, 18, 18)
+    assert (prediction.least.trials, prediction.likely.trials, prediction.most.trials) == (10, 14, 18)
     assert list(prediction.costs) == ["baseline", "n_max=2-4", "batch=3", "batch=7"]
-    assert prediction.first < prediction.least.seconds < prediction.likely.seconds <= prediction.most.seconds
+    assert prediction.first < prediction.least.seconds < prediction.likely.seconds < prediction.most.seconds
     assert "predicted: 10 to 18 trainings, about " in prediction.sentence
     assert "other work" not in prediction.sentence
     json.dumps(prediction.as_json(), allow_nan=False)
@@ -311,7 +311,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, project) -> list[int]:
 def test_a_study_keeps_predicted_and_actual_cost(project, counted: list[int]) -> None:
     cost = project.run()["cost"]
     assert any(line.startswith("predicted: 10 to 18 trainings") for line in project.lines)
-    assert cost["predicted"]["likely"]["trials"] == 18 and cost["actual"]["trials"] == len(project.results()["trials"])
+    assert cost["predicted"]["likely"]["trials"] == 14 and cost["actual"]["trials"] == len(project.results()["trials"])
     assert 0 < cost["actual"]["seconds"] < 60 and cost["actual"]["disk"] > 10_000
     assert cost["ratio"]["seconds"] == pytest.approx(cost["actual"]["seconds"] / cost["predicted"]["likely"]["seconds"])
     assert cost["actual"]["memory"] is None and cost["ratio"]["memory"] is None  # the fake trainer does not tell

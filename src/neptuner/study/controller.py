@@ -126,7 +126,7 @@ class Controller:
     def snapshot(self) -> Snapshot:
         """Where the study stands now."""
         elapsed = time.monotonic() - self._start
-        return take_snapshot(self.state, self.store.trials, self.spec.replicates, self._places, elapsed, self.md)
+        return take_snapshot(self.state, self.store.trials, self.spec, self._places, elapsed, self.md)
 
     def _adopt(self) -> None:
         """Take over, or end, what an earlier session left running."""

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neptuner.study.md.control import MdControl
-from neptuner.study.plan import MD_PHASE, Plan
+from neptuner.study.outlook import likely_steps
+from neptuner.study.plan import MD_PHASE
 from neptuner.study.progress import Snapshot, last_step
 from neptuner.study.records import DONE, FAILED, RUNNING
+from neptuner.study.spec import StudySpec
 from neptuner.study.state import StudyState
 
 Running = tuple[str, int, int]
 
 
 def take_snapshot(
-    state: StudyState, trials: Path, replicates: int, places: int, elapsed: float, md: MdControl | None = None
+    state: StudyState, trials: Path, spec: StudySpec, places: int, elapsed: float, md: MdControl | None = None
 ) -> Snapshot:
     """Look at the running trials and estimate the rest.
 
@@ -25,8 +27,8 @@ def take_snapshot(
         Where the study stands.
     trials
         Folder of the trial directories.
-    replicates
-        Runs of a configuration.
+    spec
+        The study.
     places
         Runs at a time.
     elapsed
@@ -40,7 +42,7 @@ def take_snapshot(
         (record.run.id, last_step(trials / record.run.id), record.run.configuration.steps)
         for record in state.ledger.running.values()
     )
-    undecided = [] if state.decided else possible_steps(state.plan) * replicates
+    undecided = [] if state.decided else likely_steps(state.plan, spec) * spec.replicates
     total = len(state.records) + len(undecided) + state.search_runs + (md.phase.most_runs if md else 0)
     remaining = seconds_left(state, running, sum(undecided) + state.search_steps, places)
     then = "molecular dynamics" if md else ""
@@ -58,15 +60,6 @@ def _snapshot_of_md(state: StudyState, md: MdControl, places: int, elapsed: floa
     return Snapshot(
         DONE if phase.finished else MD_PHASE, done, failed, total, running, elapsed, md.seconds_left(places)
     )
-
-
-def possible_steps(plan: Plan) -> list[int]:
-    """Steps of a run of each configuration that may follow the sweep: combined, and both trained longer."""
-    steps, longer = plan.baseline.steps, round(plan.steps_factor * plan.baseline.steps)
-    combined = [steps] if plan.sweep else []
-    if longer == steps:
-        return combined
-    return [*combined, longer, *([longer] if plan.sweep else [])]
 
 
 def seconds_left(state: StudyState, running: Sequence[Running], undecided: int, places: int) -> float | None:

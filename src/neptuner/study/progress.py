@@ -18,7 +18,7 @@ class Snapshot:
     done: int
     failed: int
     total: int
-    """Runs in all; before the winners are known, as many as there may be."""
+    """Runs in all; before the winners are known, as many as are likely."""
     running: tuple[tuple[str, int, int], ...]
     """Name, last step told and number of steps of each run in progress."""
     elapsed: float

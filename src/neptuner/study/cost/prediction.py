@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from neptuner.errors import InputError
 from neptuner.study.cost.calibration import Calibration
 from neptuner.study.cost.model import Cost, CostModel, Sizes, makespan
 from neptuner.study.md.estimate import estimate_md
-from neptuner.study.plan import Configuration, Parameter, Plan, ablate, combine, extend, learn_from
+from neptuner.study.outlook import Winners, all_won, following, half_won
+from neptuner.study.plan import Configuration, Parameter, Plan
 from neptuner.study.prepare import PreparedStudy
 from neptuner.study.spec import StudySpec
 
@@ -20,7 +20,7 @@ BUSY = 0.85
 """A training that gets less of its processors than this runs beside other work."""
 
 LUCK = (0.5, 0.0, 1.0)
-"""Which values win in the likely, the least and the most expensive study: by rank of their cost."""
+"""How much wins in the likely, the least and the most expensive study, and which values: by rank of their cost."""
 
 Waves = list[list[Configuration]]
 """Trainings that start together; each wave waits for the one before."""
@@ -47,7 +47,7 @@ class Prediction:
     first: float
     """Seconds of the baseline and the sweep."""
     likely: Total
-    """If every parameter has a winner, of the middle of its costs."""
+    """If every second parameter has a winner, of the middle of its costs."""
     least: Total
     """If nothing beats the baseline."""
     most: Total
@@ -115,9 +115,11 @@ def cost_model(study: PreparedStudy, calibration: Calibration) -> CostModel:
     return CostModel(calibration, Sizes(atoms, len(study.frames["train"])), study.plan.first)
 
 
-def winners_of(plan: Plan, costs: Mapping[str, Cost], luck: float) -> dict[str, Configuration]:
-    """Choose the value of each parameter that is dearer than this share of the others; none for a share of zero."""
-    return {one.keyword: _by_rank(one, costs, luck) for one in plan.sweep} if luck else {}
+def winners_of(plan: Plan, costs: Mapping[str, Cost], luck: float) -> Winners:
+    """Winners of a study that is so dear: none, every second parameter, or all, each value by the rank of its cost."""
+    if not luck:
+        return {}
+    return (all_won if luck == 1.0 else half_won)(plan, lambda parameter: _by_rank(parameter, costs, luck))
 
 
 def _by_rank(parameter: Parameter, costs: Mapping[str, Cost], luck: float) -> Configuration:
@@ -131,21 +133,8 @@ def _waves(plan: Plan, spec: StudySpec, costs: Mapping[str, Cost], luck: float) 
     extra = round(luck * max(0, spec.most_replicates - spec.replicates))
     further = [one for _ in range(extra) for one in (plan.baseline, *won.values())][: spec.extra_runs]
     first = [one for one in plan.first for _ in spec.seeds]
-    following = [one for one in _following(plan, spec, won) for _ in range(spec.replicates + extra)]
-    return [first, further, following, *_rungs(plan, spec)]
-
-
-def _following(plan: Plan, spec: StudySpec, won: Mapping[str, Configuration]) -> list[Configuration]:
-    """What comes after the sweep, if these are the winners."""
-    values = {keyword: one.value for keyword, one in won.items() if one.value is not None}
-    try:
-        combined = combine(plan, values) if values else None
-    except InputError:  # values that do not go together
-        combined = None
-    removed = ablate(plan, values) if spec.ablation and combined is not None and len(values) > 1 else []
-    longer = [extend(plan, one) for one in (plan.baseline, combined) if one is not None]
-    parts = [learn_from(combined or plan.baseline, fraction) for fraction in spec.learning_curve]
-    return [one for one in (combined, *removed, *longer, *parts) if one is not None]
+    then = [one for one in following(plan, spec, won) for _ in range(spec.replicates + extra)]
+    return [first, further, then, *_rungs(plan, spec)]
 
 
 def _rungs(plan: Plan, spec: StudySpec) -> Waves:
@@ -179,7 +168,7 @@ def _dynamics(study: PreparedStudy, calibration: Calibration, model: CostModel, 
     if calibration.md is None or spec is None or study.crystal is None:
         return None
     costs = {one.name: model.cost(one) for one in plan.first}
-    final = _following(plan, study.spec, winners_of(plan, costs, LUCK[0]))[:1] or [plan.baseline]
+    final = following(plan, study.spec, winners_of(plan, costs, LUCK[0]))[:1] or [plan.baseline]
     estimate, (atom_step, before) = estimate_md(spec, study.crystal, plan, study.spec.seed), calibration.md
     slower = calibration.slowdown * (1.0 + model.evaluation(final[0].nep_in)) / 2.0
     step = slower * atom_step * estimate.atoms
