@@ -18,6 +18,9 @@ def validation_mask(
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Choose frames for validation at random, about the same share of every cell size.
 
+    The frame with the largest force on each element is trained on if that can be: its error, if nothing like it was
+    trained on, would outweigh those of all other frames, and say nothing on the settings that are compared.
+
     Parameters
     ----------
     frames, fraction, seed
@@ -34,11 +37,27 @@ def validation_mask(
     wanted = round(fraction * len(frames))
     if len(frames) < FEWEST_FRAMES or wanted == 0:
         return mask
-    for _, members in sorted(_ranked_groups(frames, seed, group)):
+    extreme = largest_forces(frames)
+    groups = sorted(_ranked_groups(frames, seed, group))
+    for _, members in sorted(groups, key=lambda ranked: not extreme.isdisjoint(ranked[1])):
         if np.count_nonzero(mask) >= wanted:
             break
         mask[members] = True
     return mask
+
+
+def largest_forces(frames: Sequence[Frame]) -> set[int]:
+    """Indices of the frames with the largest force on an atom of each element."""
+    largest: dict[str, tuple[float, int]] = {}
+    for index, frame in enumerate(frames):
+        if frame.forces is None:
+            continue
+        sizes = np.linalg.norm(frame.forces, axis=1)
+        for species in set(frame.species):
+            size = float(sizes[frame.species == species].max())
+            if size > largest.get(species, (-1.0, 0))[0]:
+                largest[species] = (size, index)
+    return {index for _, index in largest.values()}
 
 
 def _ranked_groups(frames: Sequence[Frame], seed: int, group: str | None) -> list[tuple[float, list[int]]]:
