@@ -273,6 +273,25 @@ def test_changed_study_keeps_what_it_can(project) -> None:
     assert (project.out / "study.toml").read_text() == project.toml.read_text()
 
 
+def test_rows_of_the_beginning_are_remarked(project) -> None:
+    project.run()
+    remark = "the last 3 rows of loss.out are the last 30 % of a training of 100 steps"
+    assert sum(remark in line and "`output_interval 7` in nep.in" in line for line in project.lines) == 1
+    project.edit("steps = 100", "steps = 150")
+    project.lines.clear()
+    project.run()
+    assert not any("rows of loss.out are" in line for line in project.lines)
+
+
+def test_a_study_that_was_split_by_another_rule_does_not_go_on(project) -> None:
+    project.run()
+    manifest = json.loads((project.out / "manifest.json").read_text())
+    del manifest["source"]["split"]
+    (project.out / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"other data \(split changed\)"):
+        project.run()
+
+
 def test_same_training_under_another_name_is_not_repeated(project) -> None:
     """The identity of a run is what it computes: yesterday's winner may be today's baseline."""
     project.run()

@@ -95,6 +95,8 @@ def _list_trials(spec: StudySpec, jobs: int | None, console: Console, json: bool
     console.print(plan_table(rows, {} if cost is None else {name: one.seconds for name, one in cost.costs.items()}))
     runs, steps = sum(row["runs"] for row in rows), sum(row["runs"] * row["steps"] for row in rows)
     console.print(f"at most {runs} runs and {steps:,} steps; nothing was trained", highlight=False)
+    for remark in study.remarks:
+        console.print(remark, markup=False, highlight=False, soft_wrap=True)
     if spec.search is not None:
         console.print(spec.search.sentence(plan.baseline.steps), markup=False, highlight=False, soft_wrap=True)
     if cost is not None:

@@ -19,7 +19,7 @@ from neptuner.files.nep_in_gpumd import check_for_gpumd
 from neptuner.files.text import read_text
 from neptuner.machine import machine_facts
 from neptuner.study.data.sets import write_set
-from neptuner.study.data.split import split_frames
+from neptuner.study.data.split import SPLIT_RULE, split_frames
 from neptuner.study.md.structure import Crystal, choose_crystal, read_crystal
 from neptuner.study.plan import SCHEMA, Plan, make_plan
 from neptuner.study.search.sampler import need_optuna
@@ -28,6 +28,9 @@ from neptuner.study.spec import StudySpec
 from neptuner.study.store import SPLIT_FILES, Store, read_json
 from neptuner.training.defaults import default_steps, resolve
 from neptuner.training.split import FEWEST_FRAMES
+
+LONGEST_TAIL = 0.2
+"""Part of a training that should be judged at most."""
 
 Facts = dict[str, dict[str, Any] | None]
 """``{path, sha256, frames, atoms}`` of each split; None where there is none."""
@@ -49,6 +52,20 @@ class PreparedStudy:
     """Of the joint search; None if there is none."""
     speed_crystal: Crystal | None = None
     """What the speed of its models is measured with; None if it is not."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is allowed, but hardly meant."""
+        baseline, rows = self.plan.baseline, self.spec.last_rows
+        share = rows * baseline.nep_in.output_interval / baseline.steps
+        if share <= LONGEST_TAIL:
+            return []
+        fitting = max(1, round(LONGEST_TAIL * baseline.steps / rows))
+        return [
+            f"the last {rows} rows of loss.out are the last {100 * min(1.0, share):.0f} % of a training of "
+            f"{baseline.steps} steps, so that its beginning counts, too; with `output_interval {fitting}` in "
+            f"{self.spec.baseline.name} they are the last {100 * LONGEST_TAIL:.0f} %"
+        ]
 
 
 def prepare(spec: StudySpec) -> PreparedStudy:
@@ -79,6 +96,7 @@ def prepare(spec: StudySpec) -> PreparedStudy:
         "validation": spec.validation,
         "group": spec.group,
         "seed": spec.seed,
+        "split": SPLIT_RULE,
     }
     return PreparedStudy(spec, plan, frames, source, crystal, space, speed_crystal)
 

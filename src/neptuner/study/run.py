@@ -92,6 +92,8 @@ def run_study(
         launcher = launcher or make_launcher(spec.launcher, places, store.folder, threads=spec.threads)
         commands = (command, dynamics)
         observer = observer or Silent()
+        for remark in study.remarks:
+            observer.log(remark)
         predict = spec.calibrate and command is train_command and spec.engine == "embedded"
         here = spec.launcher.kind == "local"  # other machines have another pace
         cost = _cost(study, store, launcher, observer) if predict and here else None

@@ -9,6 +9,8 @@ from neptuner.files.frames import Frame
 from neptuner.training.split import FEWEST_FRAMES, validation_mask
 
 FEWEST_HELD_OUT = 2
+SPLIT_RULE = "largest forces are trained on"
+"""Noted with a study: one that was split by another rule cannot go on."""
 
 
 def split_frames(
@@ -17,7 +19,7 @@ def split_frames(
     """Split frames into training and validation, the same way for the same seed and in the order of the file.
 
     The fraction holds for frames of every size, and at least two frames are held out. Frames whose comment lines have
-    the same value of the key ``group`` stay together.
+    the same value of the key ``group`` stay together; see :func:`~neptuner.training.split.validation_mask`.
 
     Raises
     ------
