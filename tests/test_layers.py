@@ -11,7 +11,8 @@ import neptuner
 ROOT = Path(neptuner.__file__).parent
 RANK = {
     "errors": 0, "units": 0, "signals": 0, "machine": 0, "files": 1, "potential": 2, "kernels": 3,
-    "training": 4, "md": 4, "transport": 4, "engines": 5, "launch": 5, "study": 6, "report": 7, "cli": 8, "__main__": 9,
+    "training": 4, "md": 4, "transport": 4, "engines": 5, "launch": 5, "study": 6, "audit": 6, "report": 7, "live": 7,
+    "cli": 8, "__main__": 9,
 }  # fmt: skip
 
 

@@ -52,39 +52,14 @@ def read_frames(path: str | Path) -> list[Frame]:
     return frames
 
 
-def write_frames(path: str | Path, frames: Iterable[Frame]) -> None:
-    """Write frames, atomically and without loss; :func:`read_frames` gives the same numbers back.
-
-    A shear virial that :func:`~neptuner.files.frames.mask_missing_shear` set to nan becomes the zeros it was;
-    other partly missing virials cannot be written.
+def read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
+    """Read one frame from its lines after the count: the comment line and the lines of its atoms.
 
     Raises
     ------
     InputError
-        For a virial or an ``info`` value that the format cannot hold; the file is then left as it was.
+        For the first thing that GPUMD would refuse, misread or silently skip.
     """
-    write_text(path, "".join(_format_frame(frame) for frame in frames))
-
-
-def _frames(file: TextIO, path: str) -> Iterator[Frame]:
-    line, number = 1, 1
-    for head in file:
-        place = Place(path, number, line)
-        if head.isspace():
-            _refuse_hidden_frames(file, place)
-            return
-        n_atoms = read_count(head, place)
-        block = list(islice(file, n_atoms + 1))
-        yield _read_frame(n_atoms, block, place)
-        line, number = line + 1 + n_atoms + 1, number + 1
-
-
-def _refuse_hidden_frames(file: TextIO, place: Place) -> None:
-    if any(not line.isspace() for line in file):
-        raise place.error("is a blank line, where GPUMD silently stops reading; delete the line", place.line)
-
-
-def _read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
     if not block:
         raise place.error(f"the file ends where the comment line of a frame of {n_atoms} atoms is expected")
     used, info = split_comment(block[0], place)
@@ -109,6 +84,38 @@ def _read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
         number=place.frame,
         line=place.line,
     )
+
+
+def write_frames(path: str | Path, frames: Iterable[Frame]) -> None:
+    """Write frames, atomically and without loss; :func:`read_frames` gives the same numbers back.
+
+    A shear virial that :func:`~neptuner.files.frames.mask_missing_shear` set to nan becomes the zeros it was;
+    other partly missing virials cannot be written.
+
+    Raises
+    ------
+    InputError
+        For a virial or an ``info`` value that the format cannot hold; the file is then left as it was.
+    """
+    write_text(path, "".join(_format_frame(frame) for frame in frames))
+
+
+def _frames(file: TextIO, path: str) -> Iterator[Frame]:
+    line, number = 1, 1
+    for head in file:
+        place = Place(path, number, line)
+        if head.isspace():
+            _refuse_hidden_frames(file, place)
+            return
+        n_atoms = read_count(head, place)
+        block = list(islice(file, n_atoms + 1))
+        yield read_frame(n_atoms, block, place)
+        line, number = line + 1 + n_atoms + 1, number + 1
+
+
+def _refuse_hidden_frames(file: TextIO, place: Place) -> None:
+    if any(not line.isspace() for line in file):
+        raise place.error("is a blank line, where GPUMD silently stops reading; delete the line", place.line)
 
 
 def _read_virial(

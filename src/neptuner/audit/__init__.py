@@ -1,0 +1,1 @@
+"""The audit of a data set: what would spoil a training, and where it stands."""
