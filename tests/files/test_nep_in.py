@@ -93,7 +93,7 @@ def test_forms_of_values(line: str, field: str, value: object) -> None:
 BAD = {
     "unknown": ("nmax 4 4", r"`nmax` is not a keyword of nep.in; did you mean `n_max`\?"),
     "upper case": ("CUTOFF 8 4", r"did you mean `cutoff`\?"),
-    "nonsense": ("qqqq 1", r"`qqqq` is not a keyword of nep.in$"),
+    "nonsense": ("qqqq 1", r"`qqqq` is not a keyword of nep.in; expected one of type, version, cutoff, "),
     "twice": ("version 4\nversion 4", r"line 3: `version` was already given on line 2"),
     "type twice": ("type 2 Mg O", r"line 2: `type` was already given on line 1"),
     "dipole": ("model_type 1", r"`model_type 1` is valid in GPUMD but not supported here"),

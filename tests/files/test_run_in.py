@@ -223,7 +223,7 @@ def test_forms_of_ensembles(words: str, ensemble: Ensemble) -> None:
 BAD = {
     "unknown": ("dump_termo 10", r"`dump_termo` is not a keyword of run.in; did you mean `dump_thermo`\?"),
     "upper case": ("RUN 10", r"`RUN` is not a keyword of run.in; did you mean `run`\?"),
-    "nonsense": ("qqqq", r"`qqqq` is not a keyword of run.in$"),
+    "nonsense": ("qqqq", r"`qqqq` is not a keyword of run.in; expected one of potential, "),
     "gpumd": ("fix 0", r"`fix` is a GPUMD keyword that neptuner md cannot do yet; remove the line or run it with gpu"),
     "removed": ("dump_position 10", r"`dump_position` was removed from GPUMD; write `dump_xyz INTERVAL FILE` instead"),
     "ensemble": ("ensemble nvt_bao 1 1 1", r"`nvt_bao` is a GPUMD ensemble that neptuner md cannot do yet"),

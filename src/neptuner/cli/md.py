@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from neptuner.cli.suggestions import words
+
 
 def md(
     directory: Annotated[Path, typer.Argument(help="Folder with run.in, model.xyz and the potential.")] = Path(),
@@ -15,10 +17,15 @@ def md(
     seed: Annotated[int, typer.Option(help="Of thermostats, and of velocities without one.")] = 1,
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished simulation.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace the results of an earlier simulation.")] = False,
-    precision: Annotated[str, typer.Option(help="Of the work on pairs of atoms: single or double.")] = "single",
+    precision: Annotated[
+        str,
+        typer.Option(autocompletion=words("single", "double"), help="Of the work on pairs of atoms: single or double."),
+    ] = "single",
     skin: Annotated[float, typer.Option(help="Extra reach of neighbour lists in angstrom.")] = 1.0,
     checkpoint_interval: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 60.0,
-    engine: Annotated[str, typer.Option(help="embedded: here; gpumd: GPUMD's program.")] = "embedded",
+    engine: Annotated[
+        str, typer.Option(autocompletion=words("embedded", "gpumd"), help="embedded: here; gpumd: GPUMD's program.")
+    ] = "embedded",
     gpumd: Annotated[
         Path | None, typer.Option(help="GPUMD's gpumd (default: $NEPTUNER_GPUMD, or on the path).")
     ] = None,

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from neptuner.cli.suggestions import words
+
 
 def speed(
     model: Annotated[Path, typer.Argument(metavar="NEP.txt", help="The potential.")],
@@ -18,7 +20,9 @@ def speed(
     temperature: Annotated[float, typer.Option(help="Of the first velocities, in K.")] = 300.0,
     timestep: Annotated[float, typer.Option(help="In fs.")] = 1.0,
     replicate: Annotated[tuple[int, int, int], typer.Option(help="Copies along each lattice vector.")] = (1, 1, 1),
-    precision: Annotated[str, typer.Option(help="single or double")] = "single",
+    precision: Annotated[
+        str, typer.Option(autocompletion=words("single", "double"), help="single or double")
+    ] = "single",
     skin: Annotated[float, typer.Option(help="Extra reach of neighbour lists in angstrom.")] = 1.0,
     virials: Annotated[bool, typer.Option("--virials", help="Per-atom virials in every step.")] = False,
     seed: Annotated[int, typer.Option(help="Of the first velocities.")] = 1,

@@ -8,10 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
+from neptuner.cli.suggestions import words
+
 
 def train(
     directory: Annotated[Path, typer.Argument(help="Folder with nep.in, train.xyz and perhaps test.xyz.")] = Path(),
-    optimizer: Annotated[str | None, typer.Option(help="soap (the default), adamw, or snes as GPUMD.")] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=words("soap", "adamw", "snes"), help="soap (the default), adamw, or snes as GPUMD."
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: see the manual).")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds for the whole training.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads (default: every processor).")] = None,
@@ -25,7 +32,9 @@ def train(
     committee: Annotated[int, typer.Option(help="Models to train, from as many seeds.")] = 1,
     patience: Annotated[int | None, typer.Option(help="Stop after so many steps without a better model.")] = None,
     checkpoint_interval: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 60.0,
-    engine: Annotated[str, typer.Option(help="embedded: here; gpumd: GPUMD's program nep.")] = "embedded",
+    engine: Annotated[
+        str, typer.Option(autocompletion=words("embedded", "gpumd"), help="embedded: here; gpumd: GPUMD's program nep.")
+    ] = "embedded",
     nep: Annotated[Path | None, typer.Option(help="GPUMD's nep (default: $NEPTUNER_NEP, or on the path).")] = None,
     last_rows: Annotated[int, typer.Option(help="Rows of loss.out with test errors, with --engine gpumd.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object on stdout.")] = False,

@@ -101,8 +101,9 @@ def find_keyword(name: str) -> Keyword:
     if name in KEYWORDS:
         return KEYWORDS[name]
     near = get_close_matches(name.lower(), KEYWORDS, n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else ""
-    raise InputError(f"`{name}` is not a keyword of nep.in{hint}")
+    used = ", ".join(keyword.name for keyword in KEYWORDS.values() if keyword.status == "used")
+    hint = f"did you mean `{near[0]}`?" if near else f"expected one of {used}"
+    raise InputError(f"`{name}` is not a keyword of nep.in; {hint}")
 
 
 def convert(keyword: Keyword, tokens: Sequence[str]) -> tuple[Value, ...]:

@@ -96,8 +96,8 @@ def _unknown(line: Line) -> InputError:
         advice = "remove the line or run it with gpumd"
         return line.plain_error(f"`{name}` is a GPUMD keyword that neptuner md cannot do yet; {advice}")
     near = get_close_matches(name.lower(), [*KEYWORDS, *NOT_SUPPORTED], n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else ""
-    return line.plain_error(f"`{name}` is not a keyword of run.in{hint}")
+    hint = f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(KEYWORDS)}"
+    return line.plain_error(f"`{name}` is not a keyword of run.in; {hint}")
 
 
 def _potential(line: Line) -> Potential:

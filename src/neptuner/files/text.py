@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO
 
@@ -23,7 +24,7 @@ def open_text(path: str | Path) -> Iterator[TextIO]:
         with Path(path).open(encoding="utf-8-sig") as file:
             yield file
     except FileNotFoundError:
-        raise InputError("there is no such file; check its name and the folder", path=path) from None
+        raise InputError(f"there is no such file; {_near(Path(path))}", path=path) from None
     except IsADirectoryError:
         raise InputError("is a folder, expected a file", path=path) from None
     except PermissionError:
@@ -39,3 +40,11 @@ def read_text(path: str | Path) -> str:
     """Whole content of a text file; see :func:`open_text`."""
     with open_text(path) as file:
         return file.read()
+
+
+def _near(path: Path) -> str:
+    """What may have been meant."""
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent} either"
+    near = get_close_matches(path.name, [other.name for other in path.parent.iterdir() if other.is_file()], n=1)
+    return f"did you mean {near[0]}?" if near else "check its name and the folder"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from neptuner.errors import InputError
+from neptuner.files.nep_in_keywords import KEYWORDS
 from neptuner.files.text import read_text
 from neptuner.study.judge import Strategy
 from neptuner.study.launch_spec import LauncherTable, LaunchSpec, make_launch_spec
@@ -211,32 +212,41 @@ def _shown(place: list[str]) -> str:
     return f"table [{place[0]}]" if len(place) == 1 else ".".join(place)
 
 
-def _model(table: str) -> type[BaseModel]:
-    models: dict[str, type[BaseModel]] = {
-        "study": _Study,
-        "final": _Final,
-        "learning_curve": _LearningCurve,
-        "search": SearchTable,
-        "launcher": LauncherTable,
-        "md": MdTable,
-    }
-    return models[table]
+TABLES: dict[str, type[BaseModel]] = {
+    "study": _Study,
+    "final": _Final,
+    "learning_curve": _LearningCurve,
+    "search": SearchTable,
+    "launcher": LauncherTable,
+    "md": MdTable,
+}
+"""What each table may hold; ``[sweep]`` takes any keyword of nep.in."""
 
 
 def _expected(place: list[str]) -> str | None:
     if place[0] == "sweep":
         return "a list of values to try, such as [[2, 4], [4, 4]]" if len(place) > 1 else "a table of lists"
-    fields = (_Document if len(place) == 1 else _model(place[0])).model_fields
+    fields = (_Document if len(place) == 1 else TABLES[place[0]]).model_fields
     return fields[place[-1]].description
 
 
 def _unknown(place: list[str]) -> str:
     top = len(place) == 1
-    known = list((_Document if top else _model(place[0])).model_fields)
+    known = list((_Document if top else TABLES[place[0]]).model_fields)
     close = difflib.get_close_matches(place[-1], known, n=1)
     what = f"table or key {place[0]}" if top else f"key {'.'.join(place)}"
     hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
+    if homes := _homes(place[-1], place[0]):
+        hint = f"move it to {' or '.join(homes)}"
     return f"unknown {what}; {hint}"
+
+
+def _homes(key: str, table: str) -> list[str]:
+    """Tables that take a key which another table does not."""
+    homes = [f"[{name}]" for name, model in TABLES.items() if key in model.model_fields]
+    if key in KEYWORDS:
+        homes.append("[search.space]" if table == "search" else "[sweep]")
+    return homes
 
 
 def _values(keyword: str, values: list[Any], path: Path) -> tuple[Value, ...]:
