@@ -1,4 +1,4 @@
-"""How a simulation is going: a bar on a terminal, a line every tenth elsewhere; both on stderr."""
+"""A simulation on the terminal: its temperature above a bar, or a line every tenth elsewhere; both on stderr."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import math
 import sys
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
-from rich.progress import Progress as Bar
+from rich.console import Console, Group
+from rich.text import Text
 
+from neptuner.cli.chart import Chart, Curve
+from neptuner.cli.screen import Screen, bar, end_in
 from neptuner.engines.dynamics import DynamicsObserver, Progress
+
+MOST_POINTS = 500
+"""Of the curve of the temperature, beyond which every second one is left out."""
 
 
 class DynamicsProgress(DynamicsObserver):
@@ -18,22 +22,17 @@ class DynamicsProgress(DynamicsObserver):
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self.live = sys.stderr.isatty()
-        self.bar = Bar(
-            BarColumn(bar_width=16),
-            TextColumn("{task.percentage:.1f} %  {task.fields[text]}"),
-            console=self.console,
-            disable=not self.live,
-        )
-        self.task: TaskID = self.bar.add_task("md", total=1.0, text="")
+        self.screen = Screen(self.console, live=sys.stderr.isatty())
+        self._temperatures: list[tuple[float, float]] = []
+        """Share of the simulation in per cent, and temperature in kelvin."""
         self._next = 0.0
 
     def __enter__(self) -> DynamicsProgress:
-        self.bar.start()
+        self.screen.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        self.screen.__exit__()
 
     def remark(self, sentence: str) -> None:
         """Print a sentence worth knowing."""
@@ -46,13 +45,25 @@ class DynamicsProgress(DynamicsObserver):
             self.console.print(text, soft_wrap=True)
 
     def progress(self, progress: Progress) -> None:
-        """Move the bar, or print a line for every tenth."""
-        text = _text(progress)
-        if self.live:
-            self.bar.update(self.task, completed=progress.done, text=text)
+        """Draw the view anew, or print a line for every tenth."""
+        if self.screen.live:
+            self._add(100.0 * progress.done, progress.temperature)
+            self.screen.show(lambda: self._view(progress))
         elif progress.done >= self._next or progress.done >= 1.0:
             self._next = math.floor(10.0 * progress.done + 1.0) / 10.0
-            self.console.print(f"{100.0 * progress.done:5.1f} %  {text}", soft_wrap=True)
+            self.console.print(f"{100.0 * progress.done:5.1f} %  {_text(progress)}", soft_wrap=True)
+
+    def _add(self, done: float, temperature: float) -> None:
+        self._temperatures.append((done, temperature))
+        if len(self._temperatures) > MOST_POINTS:
+            self._temperatures = self._temperatures[::2]
+
+    def _view(self, progress: Progress) -> Group:
+        curve = Curve("", self._temperatures, "yellow")
+        chart = Chart([curve], "temperature (K) against the share done (%)", height=6)
+        end = f", ends {end_in(progress.seconds_left)}" if math.isfinite(progress.seconds_left) else ""
+        line = f"{bar(progress.done)} {100.0 * progress.done:.1f} %  {_text(progress)}{end}"
+        return Group(chart, Text(line, style="bold"))
 
     def conclude(self, summary: dict[str, Any]) -> None:
         """Say what was done and how fast."""

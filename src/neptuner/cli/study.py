@@ -21,6 +21,10 @@ Out = Annotated[Path | None, typer.Option(help="Study directory; without it next
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, list the trials and predict what they cost.")
 ]
+Pdf = Annotated[
+    bool,
+    typer.Option("--pdf", help="Write figures/*.pdf, too, and print the page as report.pdf with Chromium or Chrome."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, everything else on standard error.")]
 
 
@@ -66,11 +70,16 @@ def status(folder: StudyFolder, json: Json = False) -> None:
         console.print(f"failed {failure['id']}: {failure['error']}", markup=False, highlight=False, soft_wrap=True)
 
 
-def report(folder: StudyFolder) -> None:
+def report(folder: StudyFolder, pdf: Pdf = False) -> None:
     """Write the report of a study, finished or not, and print its path."""
+    from neptuner.report.browser import print_page
     from neptuner.report.write import write_report
 
-    typer.echo(write_report(folder))
+    page = write_report(folder, pdf=pdf)
+    typer.echo(page)
+    if pdf:
+        print_page(page, page.with_suffix(".pdf"))
+        typer.echo(page.with_suffix(".pdf"))
 
 
 def _list_trials(spec: StudySpec, jobs: int | None, console: Console, json: bool) -> None:
@@ -129,7 +138,7 @@ def _run(spec: StudySpec, folder: Path, jobs: int | None, console: Console) -> d
     from neptuner.report.write import write_report
     from neptuner.study.run import run_study
 
-    with observer(console) as shown:
+    with observer(console, folder) as shown:
 
         def write(phase: str) -> None:
             try:

@@ -1,15 +1,50 @@
-"""A progress bar on a terminal, plain lines elsewhere; both on stderr, so that stdout stays for results."""
+"""A training on the terminal: its loss curves above a bar, or plain lines elsewhere; on stderr, away from results."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console, Group
+from rich.text import Text
 
+from neptuner.cli.chart import Chart, Curve
+from neptuner.cli.screen import Screen, bar, duration, end_in
 from neptuner.training.records import Row
+
+COLOURS = {"train": "cyan", "validation": "yellow", "test": "blue"}
+
+
+@dataclass
+class _Course:
+    """What one training has told so far."""
+
+    step: int = 0
+    start: tuple[float, float] | None = None
+    """Time and share done at the first step told of; a training that is resumed does not begin at 0."""
+    rows: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    """Steps, and force RMSEs in meV/angstrom."""
+
+    def seconds_left(self, progress: float) -> float | None:
+        """Seconds to the end at the pace so far; None while that is not known."""
+        if self.start is None or progress <= self.start[1]:
+            return None
+        return (monotonic() - self.start[0]) * (1.0 - progress) / (progress - self.start[1])
+
+    def curves(self) -> list[Curve]:
+        """Errors over the steps."""
+        named = [(name, [(step, shown[name]) for step, shown in self.rows if name in shown]) for name in COLOURS]
+        return [Curve(name, points, COLOURS[name]) for name, points in named]
+
+    def errors(self) -> str:
+        """Errors of the last row, and where the judging one was lowest."""
+        now = self.rows[-1][1]
+        judge = "validation" if "validation" in now else "train"
+        step, best = min(((step, shown[judge]) for step, shown in self.rows), key=lambda row: row[1])
+        return f"now {_words(now)}; best on {judge} {best:.1f} at step {step:,}"
 
 
 class TrainingProgress:
@@ -17,44 +52,41 @@ class TrainingProgress:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self.live = sys.stderr.isatty()
-        self.bar = Progress(
-            TextColumn("step {task.fields[step]}"),
-            BarColumn(bar_width=12),
-            TextColumn("{task.percentage:.0f} %"),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[errors]}"),
-            console=self.console,
-            disable=not self.live,
-        )
-        self.task: TaskID = self.bar.add_task("train", total=1.0, step="0", errors="")
+        self.screen = Screen(self.console, live=sys.stderr.isatty())
+        self._course = _Course()
 
     def __enter__(self) -> TrainingProgress:
-        self.bar.start()
+        self.screen.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        self.screen.__exit__()
 
     def remark(self, sentence: str) -> None:
         """Print a sentence worth knowing."""
         self.console.print(f"note: {sentence}", soft_wrap=True)
 
     def step(self, step: int, steps: int, progress: float) -> None:
-        """Move the bar."""
-        if self.live:
-            self.bar.update(self.task, completed=progress, step=f"{step}/{steps}")
+        """Draw the view anew."""
+        course = self._course_at(step)
+        course.start = course.start or (monotonic(), progress)
+        self.screen.show(lambda: _view(course, steps, progress))
 
     def row(self, row: Row) -> None:
         """Show a row of errors."""
         sets = {"train": row.train, "validation": row.validation, "test": row.test}
-        shown = {name: f"{1e3 * errors.force:.1f}" for name, errors in sets.items() if errors}
-        if self.live:
-            self.bar.update(self.task, errors=f"force {'/'.join(shown.values())} meV/A")
-        else:
-            text = ", ".join(f"{name} {value}" for name, value in shown.items())
-            self.console.print(f"step {row.step:6d}  {row.seconds:7.1f} s  force RMSE (meV/A): {text}", soft_wrap=True)
+        shown = {name: 1e3 * errors.force for name, errors in sets.items() if errors}
+        self._course_at(row.step).rows.append((row.step, shown))
+        if not self.screen.live:
+            text = f"step {row.step:6d}  {row.seconds:7.1f} s  force RMSE (meV/A): {_words(shown)}"
+            self.console.print(text, soft_wrap=True)
+
+    def _course_at(self, step: int) -> _Course:
+        """The training that is at a step; where steps go back it is the next member of a committee."""
+        if step < self._course.step:
+            self._course = _Course()
+        self._course.step = step
+        return self._course
 
     def conclude(self, summary: dict[str, Any], directory: Path) -> None:
         """Print the errors of the kept model."""
@@ -64,6 +96,20 @@ class TrainingProgress:
             f" {summary['seconds']:.1f} s, {summary['ms_per_step']:.1f} ms a step",
             soft_wrap=True,
         )
+
+
+def _view(course: _Course, steps: int, progress: float) -> Group:
+    left = course.seconds_left(progress)
+    end = "" if left is None else f"  about {duration(left)} left, ends {end_in(left)}"
+    line = f"{bar(progress)} {100 * progress:.0f} %  step {course.step:,} / {steps:,}{end}"
+    if not course.rows:
+        return Group(Text(line, style="bold"))
+    chart = Chart(course.curves(), "force RMSE (meV/Å)", log=True)
+    return Group(chart, Text(course.errors()), Text(line, style="bold"))
+
+
+def _words(errors: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.1f}" for name, value in errors.items())
 
 
 def print_errors(console: Console, sets: dict[str, dict[str, Any] | None]) -> None:

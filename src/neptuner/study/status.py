@@ -23,41 +23,48 @@ def read_status(folder: Path) -> dict[str, Any]:
     InputError
         If the folder is not a study directory, or one of another version.
     """
-    results = read_json(folder / "results.json")
-    if results is None:
-        raise InputError("has no results.json, expected a study directory as `neptuner study` makes", path=folder)
-    if results.get("schema") != SCHEMA:
-        raise InputError(f"has schema {results.get('schema')}, expected {SCHEMA}", path=folder / "results.json")
-    active, trials, dynamics = is_open(folder), results["trials"], _dynamics(results)
-    states = Counter(_state(run, active) for run in (*trials, *dynamics))
-    running = [_progress(folder, trial) for trial in trials if _state(trial, active) == RUNNING]
-    running += [_md_progress(folder, run) for run in dynamics if _state(run, active) == RUNNING]
+    results = read_results(folder)
+    active, trials, dynamics = is_open(folder), results["trials"], dynamics_of(results)
+    states = Counter(state_of(run, active) for run in (*trials, *dynamics))
+    running = [_progress(folder, trial) for trial in trials if state_of(trial, active) == RUNNING]
+    running += [_md_progress(folder, run) for run in dynamics if state_of(run, active) == RUNNING]
     return {
         "name": results["name"],
         "directory": str(folder),
         "active": active,
         "finished": results["finished"],
-        "phase": _phase(results),
+        "phase": phase_of(results),
         "runs": {state: states[state] for state in (PENDING, RUNNING, DONE, FAILED)},
         "running": running,
         "failed": results["failed"],
     }
 
 
-def _state(trial: dict[str, Any], active: bool) -> str:
+def read_results(folder: Path) -> dict[str, Any]:
+    """Content of the ``results.json`` of a study directory; raises as :func:`read_status` does."""
+    results = read_json(folder / "results.json")
+    if results is None:
+        raise InputError("has no results.json, expected a study directory as `neptuner study` makes", path=folder)
+    if results.get("schema") != SCHEMA:
+        raise InputError(f"has schema {results.get('schema')}, expected {SCHEMA}", path=folder / "results.json")
+    return results
+
+
+def state_of(run: dict[str, Any], active: bool) -> str:
     """State of a run; what ran in a session that was killed is pending again."""
-    return PENDING if trial["state"] == RUNNING and not active else str(trial["state"])
+    return PENDING if run["state"] == RUNNING and not active else str(run["state"])
 
 
-def _phase(results: dict[str, Any]) -> str:
+def phase_of(results: dict[str, Any]) -> str:
+    """Phase that a study is in."""
     if results["finished"]:
         return DONE
     open_phases = {trial["phase"] for trial in results["trials"] if trial["state"] in (PENDING, RUNNING)}
     phase = next((phase for phase in PHASES if phase in open_phases), PHASES[0])
-    return MD_PHASE if not open_phases and _dynamics(results) else phase
+    return MD_PHASE if not open_phases and dynamics_of(results) else phase
 
 
-def _dynamics(results: dict[str, Any]) -> list[dict[str, Any]]:
+def dynamics_of(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Runs of molecular dynamics."""
     return (results.get("md") or {}).get("runs") or []
 
@@ -69,8 +76,12 @@ def _progress(folder: Path, trial: dict[str, Any]) -> dict[str, Any]:
 
 
 def _md_progress(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
+    return {"id": run["id"], "step": md_step(folder / run["directory"]), "steps": run["steps"], "last_row": None}
+
+
+def md_step(folder: Path) -> int:
+    """Last time step that the directory of a run of molecular dynamics tells of."""
     try:
-        step = last_thermo_step(folder / run["directory"], read_script(folder / run["directory"] / "run.in"))
+        return last_thermo_step(folder, read_script(folder / "run.in"))
     except InputError:  # it is being made
-        step = 0
-    return {"id": run["id"], "step": step, "steps": run["steps"], "last_row": None}
+        return 0
