@@ -30,6 +30,8 @@ SWEEP = {"n_max": {"2 2": 1.12, "6 6": 0.9, "8 6": 0.94}, "neuron": {"10": 1.05,
 LEVELS = {"energy": 0.011, "force": 0.15, "virial": 0.058}
 SPLITS = {"train": 0.93, "validation": 1.0, "test": 1.04}
 LAST_ROWS = 10
+FRAMES = 5
+"""Frames of the set that was predicted; see :func:`frames`."""
 
 
 @dataclass
@@ -52,6 +54,8 @@ class Plan:
     """Whether the combined model is trained without each of its changes, once there is one."""
     fractions: tuple[float, ...] = ()
     """Parts of the frames that the combined model is trained on."""
+    frames: bool = False
+    """Whether the file of the test set is there, with as many atoms as were predicted."""
     statistics: bool = True
     """Without them the study looks like one of the first version."""
 
@@ -67,6 +71,9 @@ class Study:
 
     def write(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.plan.frames:
+            (self.folder / "data").mkdir()
+            (self.folder / "data/test.xyz").write_text(frames(self.plan.atoms), encoding="utf-8")
         text = json.dumps(self.results(), indent=1)
         (self.folder / "results.json").write_text(text, encoding="utf-8")
         return self.folder
@@ -247,7 +254,7 @@ class Study:
 
     def write_predictions(self, folder: Path, split: str, luck: float) -> None:
         n, rng = self.plan.atoms, self.rng
-        frames = 5
+        frames = FRAMES
         reference = rng.standard_normal((n, 3)) * 1.2
         force = reference + 0.15 * luck * rng.standard_normal((n, 3))
         save(folder / f"force_{split}.out", np.hstack([force, reference]))
@@ -305,6 +312,24 @@ class Study:
 def make_study(folder: Path, **options: Any) -> Path:
     """Write a synthetic study and return its directory."""
     return Study(folder, Plan(**options)).write()
+
+
+def sizes(atoms: int) -> list[int]:
+    """Atoms of each frame of the test set, of different numbers."""
+    first = [atoms // FRAMES + n - FRAMES // 2 for n in range(FRAMES)]
+    return [*first[:-1], atoms - sum(first[:-1])]
+
+
+def frames(atoms: int) -> str:
+    """The test set in extended XYZ."""
+    rng = np.random.default_rng(11)
+    lines = []
+    for number, size in enumerate(sizes(atoms)):
+        lines += [str(size), 'Lattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3:forces:R:3 energy=-1 '
+                             f"config_type=kind-{number}"]  # fmt: skip
+        for atom, row in enumerate(9 * rng.random((size, 3))):
+            lines.append(f"{('Te', 'Pb')[atom % 2]} {row[0]:.3f} {row[1]:.3f} {row[2]:.3f} 0 0 0")
+    return "\n".join(lines) + "\n"
 
 
 def words(value: Iterable[Any]) -> str:

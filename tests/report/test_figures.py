@@ -12,6 +12,7 @@ from neptuner.errors import InputError
 from neptuner.files.nep_txt import read_nep_txt
 from neptuner.report import cost, figures, gain_figures, trials
 from neptuner.report.data import Results
+from neptuner.report.evaluation import evaluate, rmse, values
 from neptuner.report.reading import load_results
 from neptuner.report.style import render
 
@@ -36,7 +37,7 @@ def test_columns_of_zeros_are_left_out(tmp_path: Path) -> None:
     assert study.baseline is not None
     expected = {(q, s) for q in ("energy", "force") for s in ("train", "validation")}
     assert set(trials.loss_curves(study, study.baseline)) == expected
-    assert trials.force_parity(study, study.baseline).split == "train"
+    assert evaluate(study).split == "train"
 
 
 def test_convergence_of_a_straight_fall() -> None:
@@ -62,7 +63,7 @@ def test_parity_rmse(results: Results) -> None:
     assert results.final is not None
     table = np.loadtxt(results.folders(results.final)[0] / "force_test.out")
     expected = np.sqrt(np.mean((table[:, :3] - table[:, 3:]) ** 2))
-    assert trials.force_parity(results, results.final).rmse == pytest.approx(expected)
+    assert rmse(evaluate(results).models[-1], "force") == pytest.approx(expected)
 
 
 def test_missing_trial_is_named(results: Results) -> None:
@@ -100,11 +101,12 @@ def test_gain_bars_show_the_reductions(results: Results) -> None:
 def test_every_axis_has_a_label(results: Results) -> None:
     assert results.baseline is not None
     curves = trials.loss_curves(results, results.baseline)
-    parity = trials.force_parity(results, results.baseline)
+    model = evaluate(results).models[0]
     drawn = [
         figures.baseline_curves(curves),
         figures.phase_curves([(results.baseline, curves["force", "test"])], "test"),
-        figures.force_parity([("baseline", parity)]),
+        *(figures.parity([("baseline", *values(model, q))], q, "test") for q in ("energy", "force", "virial")),
+        figures.element_bars([("baseline", {"Te": 0.1, "Pb": 0.2})]),
         gain_figures.gain_bars(results.sweep[1], results),
     ]
     for figure in drawn:
@@ -116,9 +118,9 @@ def test_every_axis_has_a_label(results: Results) -> None:
 def test_drawing_is_deterministic_and_leaves_settings_alone(results: Results) -> None:
     before = dict(matplotlib.rcParams)
     rng = np.random.default_rng(3)
-    parity = trials.Parity("test", rng.standard_normal(90), rng.standard_normal(90))
-    for kind in ("svg", "png"):
-        first, second = (render(figures.force_parity([("baseline", parity)]), kind) for _ in range(2))
+    panel = ("baseline", rng.standard_normal((30, 3)), rng.standard_normal((30, 3)))
+    for kind in ("svg", "png", "pdf"):
+        first, second = (render(figures.parity([panel], "force", "test"), kind) for _ in range(2))
         assert first == second
     assert dict(matplotlib.rcParams) == before
 
@@ -126,7 +128,7 @@ def test_drawing_is_deterministic_and_leaves_settings_alone(results: Results) ->
 def test_degenerate_numbers_can_be_drawn() -> None:
     zeros = np.zeros(3)
     one = np.ones(1)
-    svg = render(figures.force_parity([("flat", trials.Parity("test", zeros, zeros))]), "svg")
+    svg = render(figures.parity([("flat", zeros, zeros)], "force", "test"), "svg")
     svg += render(figures.weight_histograms([("flat", dict.fromkeys(trials.BLOCKS, zeros))]), "svg")
     svg += render(figures.baseline_curves({("force", "train"): trials.Curve(one, one, one, one)}), "svg")
     assert svg.count(b"<svg") == 3

@@ -14,6 +14,7 @@ from neptuner.errors import InputError
 from neptuner.report.gallery import Drawing, gain_name
 from neptuner.report.page import html_page, markdown_page, picture
 from neptuner.report.reading import load_results
+from neptuner.report.template import asset
 from neptuner.report.write import write_report
 
 FIGURES = (
@@ -24,6 +25,8 @@ FIGURES = (
     "gain-neuron",
     "force-curves",
     "force-parity",
+    "energy-parity",
+    "virial-parity",
     "weights",
     "cost",
 )
@@ -38,7 +41,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def words(page: str) -> str:
     """The text of an HTML page with plain blanks, tables included, figures not."""
-    page = re.sub(r"<(style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    page = re.sub(r"<(style|svg|script)\b.*?</\1>", " ", page, flags=re.DOTALL)
     page = html.unescape(re.sub(r"<[^>]+>", " ", page)).replace("\u00a0", " ")
     return " ".join(page.split())
 
@@ -98,11 +101,27 @@ def test_figures_are_files_with_content(study: Path) -> None:
 
 def test_html_is_one_file(study: Path) -> None:
     page = (study / "report.html").read_text()
+    assert len(page) < 6e6
+    page = re.sub(r"(?s)(<script[^>]*>).*?</script>", r"\1</script>", page)
     references = re.findall(r'\b(?:src|href|xlink:href|data|action)\s*=\s*"([^"]*)"', page)
     assert all(r.startswith(("#", "data:")) for r in references)
     assert all(r.startswith("#") for r in re.findall(r"url\(([^)]*)\)", page))
-    assert not re.search(r"<script|<link|<iframe|@import", page)
-    assert page.count("<figure>") == page.count("<svg ") + page.count('<img src="data:image/png') == len(FIGURES)
+    assert not re.search(r'<link rel="(?!icon)|<iframe|@import', page)
+    assert page.count("<figure") == page.count("<svg ") + page.count('<img src="data:image/png') == len(FIGURES)
+    named = re.findall(r'data-chart="([^"]+)"', page)
+    assert sorted(named) == sorted(set(FIGURES) - {"weights"})
+
+
+def test_every_chart_names_its_axes_and_only_colours_of_the_page(study: Path) -> None:
+    page = (study / "report.html").read_text()
+    found = re.search(r'id="charts">(.*?)</script>', page, flags=re.DOTALL)
+    assert found
+    known = set(re.findall(r"(--[\w]+):", asset("page.css")))
+    for name, chart in json.loads(found[1]).items():
+        assert set(re.findall(r'"(--\w+)', json.dumps(chart))) <= known
+        assert all(a["title"]["text"] for k, a in chart["layout"].items() if k.startswith("xaxis"))
+        values = [v for t in chart["data"] for k in "xy" for v in t[k] if v is not None]
+        assert len(values) > 4, name
 
 
 def test_ids_are_unique_and_references_resolve(study: Path) -> None:
@@ -116,8 +135,10 @@ def test_ids_are_unique_and_references_resolve(study: Path) -> None:
             for key, value in attrs:
                 if key == "id":
                     self.ids.append(value or "")
-                elif value and (found := re.fullmatch(r"#(.+)|url\(#(.+)\)", value)):
-                    self.targets.add(found[1] or found[2])
+                elif value and (found := re.search(r"url\(#(.+?)\)", value)):
+                    self.targets.add(found[1])
+                elif value and key.endswith("href") and value.startswith("#"):
+                    self.targets.add(value[1:])
 
     parser = Ids()
     parser.feed((study / "report.html").read_text())
@@ -151,7 +172,7 @@ def test_markdown_shows_the_figures(study: Path) -> None:
 
 def test_markdown_tables_are_square(study: Path) -> None:
     blocks = re.findall(r"(?:^\|.*\n)+", (study / "report.md").read_text(), flags=re.MULTILINE)
-    assert len(blocks) == 11
+    assert len(blocks) == 14
     for block in blocks:
         rows = [re.sub(r"\\.", "", line) for line in block.splitlines()]
         assert len(rows) >= 3
@@ -170,7 +191,7 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     (folder / "results.json").write_text(json.dumps(raw))
     results = load_results(folder)
     drawings = {n: Drawing(n, n, "", missing="no") for n in (*FIGURES, *(gain_name(p) for p in results.sweep))}
-    assert "<script>" not in html_page(results, drawings)
+    assert "<script>alert" not in html_page(results, drawings)
     assert "a\\|b" in markdown_page(results, drawings)
 
 
@@ -199,7 +220,8 @@ def test_unfinished_study_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
     page = words((folder / "report.html").read_text())
     assert "The sweep of n_max has not been run yet." in page
     drawn = {p.stem for p in (folder / "figures").iterdir()}
-    assert drawn == {"baseline-curves", "force-curves", "force-parity", "weights", "cost"}
+    assert drawn == {"baseline-curves", "force-curves", "force-parity", "energy-parity", "weights", "cost"}
+    assert "The train set holds no reference virials." in page
 
 
 def test_damaged_trial_costs_one_figure(tmp_path: Path) -> None:
@@ -207,7 +229,9 @@ def test_damaged_trial_costs_one_figure(tmp_path: Path) -> None:
     next(folder.glob("trials/baseline-*/nep.txt")).write_text("not a model\n")
     next(folder.glob("trials/baseline-*/loss.out")).unlink()
     write_report(folder)
-    assert {p.stem for p in (folder / "figures").iterdir()} == {"force-parity", "cost"}
+    assert {p.stem for p in (folder / "figures").iterdir()} == {
+        "force-parity", "energy-parity", "virial-parity", "cost",
+    }  # fmt: skip
     page = words((folder / "report.html").read_text())
     assert page.count("This figure cannot be drawn:") == 3
 

@@ -83,7 +83,8 @@ def test_markdown_tables_are_square(study: Path) -> None:
 
 
 def test_ids_are_unique(study: Path) -> None:
-    ids = re.findall(r'\bid="([^"]*)"', (study / "report.html").read_text())
+    page = re.sub(r"(?s)<script[^>]*>.*?</script>", "", (study / "report.html").read_text())
+    ids = re.findall(r'\bid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
 
 

@@ -16,7 +16,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.patches import Rectangle
 from synthetic_study import make_study
 
-from neptuner.report import gain_figures, gallery, learning, numbers
+from neptuner.report import gain_figures, learning, numbers
 from neptuner.report.data import Results
 from neptuner.report.gallery import Drawing, draw_all, gain_name
 from neptuner.report.learning_page import steps_up
@@ -53,7 +53,7 @@ def pages(results: Results, drawings: Mapping[str, Drawing] | None = None) -> li
         names += [gain_name(p) for p in results.sweep] + ["learning-curve"] * bool(results.learning_curve)
         names += ["ablation"] * bool(results.ablation or results.statistics.interaction)
         drawings = {name: Drawing(name, name, "", missing="left out") for name in names}
-    page = re.sub(r"<(style|svg)\b.*?</\1>", " ", html_page(results, drawings), flags=re.DOTALL)
+    page = re.sub(r"<(style|svg|script)\b.*?</\1>", " ", html_page(results, drawings), flags=re.DOTALL)
     page = html.unescape(re.sub(r"<[^>]+>", " ", page)).replace("\u00a0", " ")
     markdown = markdown_page(results, drawings).replace("\\", "").replace("*", "")
     return [" ".join(page.split()), " ".join(markdown.split())]
@@ -137,7 +137,7 @@ def test_extended_models_are_compared_with_each_other(results: Results) -> None:
 def test_ablation_says_what_a_removal_costs(study: Path, results: Results) -> None:
     raw = raw_of(study)["statistics"]
     for page in pages(results):
-        section = page[page.index("Do the gains add up?") : page.index("Default setup")]
+        section = page[page.index("Do the gains add up?") : page.index("Accuracy against cost")]
         assert "worse without it" in section
         assert f"{signed(raw['interaction']['sum_of_singles'])} %" in section
         assert f"{signed(raw['interaction']['independent'])} %" in section
@@ -152,7 +152,7 @@ def test_ablation_that_is_not_run_yet(results: Results) -> None:
         statistics=replace(results.statistics, removals={}, interaction=None),
     )
     for page in pages(waiting, draw_all(replace(waiting, runs=()))):
-        section = page[page.index("Do the gains add up?") : page.index("Default setup")]
+        section = page[page.index("Do the gains add up?") : page.index("Accuracy against cost")]
         assert section.count("not run yet") == 2
         assert "has not been trained without its changes yet" in section
 
@@ -228,7 +228,7 @@ def test_ablation_figure_holds_both_gains(results: Results) -> None:
 
 
 def test_large_sweep_shows_the_largest_gains(tmp_path: Path, results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery, "MOST_SETTINGS", 3)
+    monkeypatch.setattr(gain_figures, "MOST_SETTINGS", 3)
     drawn: list[str] = []
     monkeypatch.setattr(gain_figures, "all_gains", lambda rows, floor, label: drawn.extend(n for n, _ in rows) or "")
     drawing = draw_all(replace(results, runs=(), ablation=(), learning_curve=()))["gains"]

@@ -49,7 +49,9 @@ def running_averages(models: Sequence[MdModel]) -> Figure:
         time, color = scale * model.running.time, COLORS[model.key]
         axes.fill_between(time, model.running.low, model.running.high, color=color, alpha=0.18, linewidth=0)
         axes.plot(time, model.running.mean, color=color, linewidth=1.8, label=model.name)
-    _limit_to_the_end(axes, models)
+    shown = end_range(models)
+    if shown is not None:
+        axes.set_ylim(*shown)
     axes.set_xlim(0, scale * longest)
     axes.set_xlabel(f"averaging time of a run ({unit})")
     axes.set_ylabel(KAPPA)
@@ -95,7 +97,7 @@ def spectral_conductivities(models: Sequence[MdModel]) -> Figure:
             axes.fill_between(frequency, low, high, color=color, alpha=0.18, linewidth=0)
         axes.plot(frequency, kappa, color=color, label=model.name)
     axes.axhline(0, color=FAINT, linewidth=0.8)
-    axes.set_xlim(0, _highest(models))
+    axes.set_xlim(0, highest_frequency(models))
     axes.set_xlabel("frequency ω/2π (THz)")
     axes.set_ylabel("κ(ω) (W/m/K/THz)")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
@@ -142,18 +144,19 @@ def _whiskers(axes: Axes, place: int, model: MdModel) -> None:
         axes.errorbar(place, model.kappa, model.standard_error, color=BASELINE, linewidth=3.0, zorder=3)
 
 
-def _limit_to_the_end(axes: Axes, models: Sequence[MdModel]) -> None:
-    """Cut off the wild beginning, where an average is over next to nothing."""
+def end_range(models: Sequence[MdModel]) -> tuple[float, float] | None:
+    """Limits that cut off the wild beginning, where an average is over next to nothing; None for all there is."""
     parts = [model.running for model in models if model.running is not None]
     tails = [edge[len(edge) // 5 :] for part in parts for edge in (part.low, part.high)]
     known = np.concatenate(tails)
     known = known[np.isfinite(known)]
-    if known.size and np.ptp(known) > 0:
-        spare = 0.15 * float(np.ptp(known))
-        axes.set_ylim(float(known.min()) - spare, float(known.max()) + spare)
+    if not known.size or np.ptp(known) == 0:
+        return None
+    spare = 0.15 * float(np.ptp(known))
+    return float(known.min()) - spare, float(known.max()) + spare
 
 
-def _highest(models: Sequence[MdModel]) -> float:
+def highest_frequency(models: Sequence[MdModel]) -> float:
     """Frequency in THz beyond which next to no heat is carried."""
     ends = []
     for model in models:

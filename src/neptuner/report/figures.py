@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.typing import LineStyleType
 
 from neptuner.report.data import QUANTITIES, Configuration, Key
 from neptuner.report.style import (
@@ -23,7 +24,7 @@ from neptuner.report.style import (
     styled,
     unit_of,
 )
-from neptuner.report.trials import BLOCKS, Array, Curve, Parity
+from neptuner.report.trials import BLOCKS, Array, Curve
 
 
 @styled
@@ -49,9 +50,8 @@ def phase_curves(curves: Sequence[tuple[Configuration, Curve]], split: str) -> F
     axes = figure.subplots()
     swept = 0
     for configuration, curve in curves:
-        color, dashed, width = _phase_look(configuration, swept)
+        color, style, width = _phase_look(configuration, swept)
         swept += configuration.phase == "sweep"
-        style = "--" if dashed else "-"
         _draw_curve(axes, curve, "force", color, name_of(configuration), linestyle=style, linewidth=width)
     _loss_axes(axes, f"{split} force RMSE ({unit_of('force')})")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", handlelength=2.2)
@@ -59,19 +59,52 @@ def phase_curves(curves: Sequence[tuple[Configuration, Curve]], split: str) -> F
 
 
 @styled
-def force_parity(panels: Sequence[tuple[str, Parity]]) -> Figure:
-    """Draw predicted against reference force components, a panel a model, on one scale."""
-    limit = 1.03 * max(float(np.abs(np.concatenate((p.predicted, p.reference))).max()) for _, p in panels)
-    limit = limit or 1.0
-    figure = new_figure(4.1 * len(panels) + 0.7, 4.2)
-    columns = figure.subplots(1, len(panels), squeeze=False)[0]
-    drawn = [_parity_panel(axes, title, parity, limit) for axes, (title, parity) in zip(columns, panels, strict=True)]
-    top = max(float(np.max(np.asarray(d.get_array()))) for d in drawn)
-    for collection in drawn:
-        collection.set_norm(LogNorm(1, max(top, 2.0)))
-    bar = figure.colorbar(drawn[-1], ax=list(columns), label="force components in a cell", shrink=0.8, pad=0.02)
-    plain_ticks(bar.ax, "y")
+def parity(panels: Sequence[tuple[str, Array, Array]], quantity: str, split: str) -> Figure:
+    """Draw predicted against reference values, a panel a model, on one scale.
+
+    Each panel has a title, predictions and references, both in eV/atom or eV/angstrom.
+    """
+    unit = shown(quantity, 1.0)
+    pairs = [(title, *_known(unit * predicted, unit * reference)) for title, predicted, reference in panels]
+    ends = limits([(predicted, reference) for _, predicted, reference in pairs])
+    figure = new_figure(4.1 * len(pairs) + 0.7, 4.2)
+    columns = figure.subplots(1, len(pairs), squeeze=False)[0]
+    cells = [_parity_panel(axes, pair, quantity, split, ends) for axes, pair in zip(columns, pairs, strict=True)]
+    dense = [c for c in cells if c is not None]
+    top = max([2.0, *(float(np.max(np.asarray(c.get_array()))) for c in dense)])
+    for collection in dense:
+        collection.set_norm(LogNorm(1, top))
+    if dense:
+        bar = figure.colorbar(
+            dense[-1], ax=list(columns), label=f"{quantity} components in a cell", shrink=0.8, pad=0.02
+        )
+        plain_ticks(bar.ax, "y")
     return figure
+
+
+@styled
+def element_bars(errors: Sequence[tuple[str, Mapping[str, float]]]) -> Figure:
+    """Draw the force error of each element in eV/angstrom, a bar a model."""
+    names = list(dict.fromkeys(name for _, found in errors for name in found))
+    figure = new_figure(max(4.2, min(9.0, 1.8 + 0.75 * len(names))), 3.0)
+    axes = figure.subplots()
+    for place, ((title, found), color) in enumerate(zip(errors, (BASELINE, COMBINED), strict=False)):
+        spots = np.arange(len(names)) + (place - (len(errors) - 1) / 2) * 0.38
+        axes.bar(spots, [found.get(name, 0.0) for name in names], 0.36, color=color, label=title)
+    axes.set_xticks(range(len(names)), names)
+    axes.grid(axis="x", visible=False)
+    axes.set_xlabel("element")
+    axes.set_ylabel(f"force RMSE ({unit_of('force')})")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    return figure
+
+
+def limits(pairs: Sequence[tuple[Array, Array]]) -> tuple[float, float]:
+    """Ends of an axis that shows every known value, with a margin."""
+    every = np.concatenate([np.ravel(part) for pair in pairs for part in _known(*pair)])
+    low, high = (float(every.min()), float(every.max())) if every.size else (-1.0, 1.0)
+    spare = 0.03 * (high - low) or 1.0
+    return low - spare, high + spare
 
 
 @styled
@@ -95,15 +128,16 @@ def name_of(configuration: Configuration) -> str:
     return configuration.name
 
 
-def _phase_look(configuration: Configuration, swept: int) -> tuple[str, bool, float]:
-    """Return colour, whether dashed, and line width."""
+STYLES: tuple[LineStyleType, ...] = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
+"""Dashes that tell swept settings apart in grey."""
+
+
+def _phase_look(configuration: Configuration, swept: int) -> tuple[str, LineStyleType, float]:
+    """Return colour, line style and line width."""
     if configuration.phase == "sweep":
-        return CYCLE[swept % len(CYCLE)], swept >= len(CYCLE), 1.1
-    return (
-        BASELINE if configuration.name.startswith("baseline") else COMBINED,
-        configuration.phase == "extended",
-        2.0,
-    )
+        return CYCLE[swept % len(CYCLE)], STYLES[swept % len(STYLES)], 1.1
+    color = BASELINE if configuration.name.startswith("baseline") else COMBINED
+    return color, "--" if configuration.phase == "extended" else "-", 2.0
 
 
 def _draw_curve(
@@ -112,7 +146,7 @@ def _draw_curve(
     quantity: str,
     color: str,
     label: str,
-    linestyle: str = "-",
+    linestyle: LineStyleType = "-",
     linewidth: float = 1.6,
 ) -> None:
     """Draw the mean over replicates and, where they differ, a band from the lowest to the highest."""
@@ -132,24 +166,36 @@ def _loss_axes(axes: Axes, label: str) -> None:
     axes.set_ylabel(label)
 
 
-def _parity_panel(axes: Axes, title: str, parity: Parity, limit: float) -> PolyCollection:
-    """Draw one panel; density as hexagons, because a hundred thousand dots hide their own number."""
-    axes.plot([-limit, limit], [-limit, limit], color=FAINT, linewidth=0.9, zorder=1)
-    cells = axes.hexbin(
-        parity.reference, parity.predicted, gridsize=(110, 63), extent=(-limit, limit, -limit, limit),
-        mincnt=1, cmap="viridis_r", linewidths=0.1, rasterized=True, zorder=2,
-    )  # fmt: skip
-    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+DENSE = 3000
+"""Points from which their density is drawn in their place: a hundred thousand dots hide their own number."""
+
+
+def _known(predicted: Array, reference: Array) -> tuple[Array, Array]:
+    known = np.isfinite(reference)
+    return predicted[known], reference[known]
+
+
+def _parity_panel(
+    axes: Axes, pair: tuple[str, Array, Array], quantity: str, split: str, ends: tuple[float, float]
+) -> PolyCollection | None:
+    """Draw one panel; return its cells where it shows a density."""
+    title, predicted, reference = pair
+    axes.plot(ends, ends, color=FAINT, linewidth=0.9, zorder=1)
+    cells = None
+    if quantity == "force" or predicted.size > DENSE:
+        cells = axes.hexbin(
+            reference, predicted, gridsize=(110, 63), extent=(*ends, *ends),
+            mincnt=1, cmap="viridis_r", linewidths=0.1, rasterized=True, zorder=2,
+        )  # fmt: skip
+    else:
+        axes.scatter(reference, predicted, s=9, color=SPLIT_COLORS["test"], alpha=0.6, linewidths=0, zorder=2)
+    axes.set(xlim=ends, ylim=ends, aspect="equal")
     axes.set_title(title, loc="left")
-    axes.set_xlabel(f"reference force ({unit_of('force')})")
-    axes.set_ylabel(f"predicted force ({unit_of('force')})")
-    axes.text(
-        0.04,
-        0.96,
-        f"{parity.split} RMSE {parity.rmse:.4f} {unit_of('force')}",
-        transform=axes.transAxes,
-        va="top",
-    )
+    axes.set_xlabel(f"reference {quantity} ({unit_of(quantity)})")
+    axes.set_ylabel(f"predicted {quantity} ({unit_of(quantity)})")
+    rmse = np.sqrt(np.mean((predicted - reference) ** 2)) if predicted.size else np.nan
+    words = f"{split} RMSE {rmse:.{4 if quantity == 'force' else 2}f} {unit_of(quantity)}"
+    axes.text(0.04, 0.96, words, transform=axes.transAxes, va="top")
     return cells
 
 

@@ -10,14 +10,41 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from neptuner.report.data import SPLITS, Configuration, Parameter, Results
-from neptuner.report.noise import floor_of, gain_of
+from neptuner.report.figures import name_of
+from neptuner.report.noise import floor_of, gain_of, judged_of
 from neptuner.report.statistics_data import Judged
-from neptuner.report.style import BAND, BASELINE, COMBINED, FAINT, SPLIT_COLORS, new_figure, styled
+from neptuner.report.style import BAND, BASELINE, COMBINED, FAINT, SPLIT_COLORS, SPLIT_HATCHES, new_figure, styled
 from neptuner.study.statistics.gains import Gain
 from neptuner.study.statistics.interactions import Interaction
 
 VERDICT_COLORS = {"better": "#009E73", "worse": COMBINED, "no difference": FAINT, "not settled": "#ffffff"}
 ALONE, REMOVED, SUM = "#56B4E9", "#0072B2", "#E69F00"
+MOST_SETTINGS = 60
+"""Settings in one figure; of more, those with the largest gains are shown."""
+
+
+def gain_rows(results: Results) -> list[tuple[str, Judged]]:
+    """Return name and gain of every setting of the sweep and of the combined model; empty before the sweep."""
+    swept = [c for p in results.sweep for c in p.values if c.done]
+    found = [(name_of(c), judged) for c in swept if (judged := judged_of(results, c)) is not None]
+    largest = sorted((judged.gain.gain for _, judged in found), reverse=True)[:MOST_SETTINGS]
+    rows = [(name, judged) for name, judged in found if judged.gain.gain >= largest[-1]][:MOST_SETTINGS]
+    if rows and results.combined is not None and (judged := judged_of(results, results.combined)) is not None:
+        rows.append((results.combined.name, judged))
+    return rows
+
+
+def ablation_parts(results: Results) -> tuple[dict[str, Gain], Mapping[str, Judged], Interaction | None]:
+    """Return the gain of each change alone, that in the combined model, and what both sum up to."""
+    best = {p.name: c for p in results.sweep if p.chosen and (c := p.best_configuration) is not None}
+    gains = {keyword: gain_of(results, c, results.judged_split) for keyword, c in best.items()}
+    alone = {keyword: gain for keyword, gain in gains.items() if gain is not None}
+    return alone, results.statistics.removals, results.statistics.interaction
+
+
+def gain_label(results: Results) -> str:
+    """Label an axis of gains."""
+    return f"reduction of the {results.judged_split} {results.metric} loss, {results.strategy.upper()} (%)"
 
 
 @styled
@@ -30,7 +57,7 @@ def gain_bars(parameter: Parameter, results: Results) -> Figure:
     floor = floor_of(results)
     _noise_band(axes.axhspan, floor)
     found = {(c.name, s): gain for c in values for s in splits if (gain := gain_of(results, c, s)) is not None}
-    axes.set_ylim(*_window(list(found.values()), floor))
+    axes.set_ylim(*window(list(found.values()), floor))
     for place, split in enumerate(splits):
         _bars(axes, values, found, split, (place - (len(splits) - 1) / 2) * 0.26)
     axes.axhline(0, color=BASELINE, linewidth=0.9)
@@ -51,7 +78,7 @@ def all_gains(rows: Sequence[tuple[str, Judged]], floor: float | None, label: st
     figure = new_figure(8.6, 1.3 + 0.27 * len(rows))
     axes = figure.subplots()
     _noise_band(axes.axvspan, floor)
-    axes.set_xlim(*_window([found.gain for _, found in rows], floor))
+    axes.set_xlim(*window([found.gain for _, found in rows], floor))
     for place, (_, found) in enumerate(rows):
         _horizontal(axes, place, found.gain, VERDICT_COLORS[found.verdict])
     _named_rows(axes, [name for name, _ in rows], label)
@@ -73,7 +100,7 @@ def ablation_bars(
     figure = new_figure(8.6, 1.4 + 0.46 * len(rows))
     axes = figure.subplots()
     bare = [total.sum_of_singles, total.combined] if total else []
-    axes.set_xlim(*_window([*alone.values(), *(r.gain for r in removals.values())], None, bare))
+    axes.set_xlim(*window([*alone.values(), *(r.gain for r in removals.values())], None, bare))
     for place, change in enumerate(changes):
         if change in alone:
             _horizontal(axes, place - 0.19, alone[change], ALONE, height=0.34)
@@ -87,7 +114,7 @@ def ablation_bars(
     return figure
 
 
-def _window(gains: Sequence[Gain], floor: float | None, bare: Sequence[float] = ()) -> tuple[float, float]:
+def window(gains: Sequence[Gain], floor: float | None, bare: Sequence[float] = ()) -> tuple[float, float]:
     """Ends of an axis that shows every gain; intervals far wider than the gains are cut off."""
     values = [0.0, floor or 0.0, -(floor or 0.0), *(g.gain for g in gains), *bare]
     reach = 1.2 * max(max(map(abs, values)), 0.5)
@@ -110,7 +137,10 @@ def _bars(
         gain = found.get((configuration.name, split))
         if gain is None:
             continue
-        axes.bar(place + shift, gain.gain, 0.24, color=SPLIT_COLORS[split], label=split)
+        axes.bar(
+            place + shift, gain.gain, 0.24, color=SPLIT_COLORS[split], label=split,
+            hatch=SPLIT_HATCHES[split], edgecolor="white", linewidth=0,
+        )  # fmt: skip
         if gain.low is not None and gain.high is not None:
             axes.plot([place + shift] * 2, [gain.low, gain.high], color=BASELINE, linewidth=0.9, marker="_")
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from neptuner.errors import InputError
-from neptuner.report import cost, dynamics, figures, gain_figures, learning, numbers, search, trials
-from neptuner.report.data import Configuration, Parameter, Results
+from neptuner.report import cost, dynamics, figures, gain_figures, learning, search, trials
+from neptuner.report.data import Parameter, Results
 from neptuner.report.dynamics_data import Dynamics
-from neptuner.report.noise import floor_of, gain_of, judged_of
+from neptuner.report.evaluation import Evaluation, element_errors, evaluate, model_title, rmse, values
+from neptuner.report.noise import floor_of
 from neptuner.report.search_data import Search
 from neptuner.report.style import render
+from neptuner.report.weights_data import weights_of
+from neptuner.report.weights_figures import CAPTION as WORTH_CAPTION
+from neptuner.report.weights_figures import NAME as WORTH
+from neptuner.report.weights_figures import TITLE as WORTH_TITLE
+from neptuner.report.weights_figures import descriptor_worth
 
 LARGEST_SVG = 300_000
 """Bytes above which the page carries a PNG instead."""
@@ -33,6 +40,8 @@ class Drawing:
     width: int = 0
     """In CSS pixels."""
     missing: str = ""
+    figure: Figure | None = field(default=None, repr=False, compare=False)
+    """What the files were rendered from."""
 
     @property
     def drawn(self) -> bool:
@@ -40,9 +49,9 @@ class Drawing:
         return bool(self.png)
 
 
-def draw_all(results: Results) -> dict[str, Drawing]:
-    """Draw every figure the study has numbers for, by name."""
-    return {drawing.name: drawing for drawing in _drawings(results)}
+def draw_all(results: Results, evaluation: Evaluation | None = None) -> dict[str, Drawing]:
+    """Draw every figure the study has numbers for, by name; predictions are read if they are not given."""
+    return {drawing.name: drawing for drawing in _drawings(results, evaluation or evaluate(results))}
 
 
 def gain_name(parameter: Parameter) -> str:
@@ -50,7 +59,7 @@ def gain_name(parameter: Parameter) -> str:
     return "gain-" + re.sub(r"[^\w.-]", "_", parameter.name)
 
 
-def _drawings(results: Results) -> Iterator[Drawing]:
+def _drawings(results: Results, evaluation: Evaluation) -> Iterator[Drawing]:
     yield _draw("baseline-curves", "Loss curves of the baseline", _baseline_caption(results), results, _baseline)
     if results.sweep:
         yield _draw("gains", "Gain of every setting", _gains_caption(results), results, _gains)
@@ -61,8 +70,13 @@ def _drawings(results: Results) -> Iterator[Drawing]:
     if results.learning_curve:
         yield _draw("learning-curve", "Loss against training frames", _LEARNING, results, _learning)
     yield _draw("force-curves", "Force loss against steps", _curves_caption(results), results, _curves)
-    yield _draw("force-parity", "Predicted against reference forces", _PARITY, results, _parity)
+    for quantity, words in PARITY.items():
+        yield _parity_drawing(quantity, words, results, evaluation)
+    if evaluation.frames:
+        yield _draw("element-errors", "Force error by element", _ELEMENTS, results, lambda _: _elements(evaluation))
     yield _draw("weights", "How the weights are spread", _WEIGHTS, results, _weights)
+    if (found := weights_of(results)) is not None:
+        yield _draw(WORTH, WORTH_TITLE, WORTH_CAPTION, results, lambda _: descriptor_worth(found.models))
     yield _draw("cost", "Training time against accuracy", _COST, results, _cost)
     if results.search is not None:
         yield from _search_drawings(results, results.search)
@@ -115,9 +129,8 @@ _LEARNING = (
     "Circles: single replicates; dots: their means; line: the law a + b/n^c with its 95 % band, dashed where there are "
     "no frames yet. Both axes are logarithmic."
 )
-_PARITY = (
-    "Force components of one run of each model; the colour counts components in a cell, the line is perfect agreement."
-)
+PARITY = {"force": "forces", "energy": "energies", "virial": "virials"}
+_ELEMENTS = "Root-mean-square error of a force component, over the atoms of an element; one run of each model."
 _WEIGHTS = (
     "Weights in nep.txt of one run of each model: the network, the radial and the angular expansion coefficients."
 )
@@ -140,7 +153,7 @@ def _draw(name: str, title: str, caption: str, results: Results, draw: Callable[
 
 def _rendered(name: str, title: str, caption: str, figure: Figure) -> Drawing:
     width = round(figure.get_figwidth() * 100)
-    return Drawing(name, title, caption, render(figure, "png"), render(figure, "svg"), width)
+    return Drawing(name, title, caption, render(figure, "png"), render(figure, "svg"), width, figure=figure)
 
 
 def _gain_drawing(results: Results, parameter: Parameter) -> Drawing:
@@ -152,13 +165,13 @@ def _gain_drawing(results: Results, parameter: Parameter) -> Drawing:
     return _rendered(name, title, caption, gain_figures.gain_bars(parameter, results))
 
 
-MOST_SETTINGS = 60
-"""Settings in one figure; of more, those with the largest gains are shown."""
-
-
 def _gains_caption(results: Results) -> str:
     count = sum(c.done for p in results.sweep for c in p.values)
-    left_out = f" The {MOST_SETTINGS} with the largest gains of {count} settings." if count > MOST_SETTINGS else ""
+    left_out = (
+        f" The {gain_figures.MOST_SETTINGS} with the largest gains of {count} settings."
+        if count > gain_figures.MOST_SETTINGS
+        else ""
+    )
     return (
         f"Over the baseline, on {results.judged_split}; positive is better. Lines: 95 % intervals, an arrow where they "
         f"go on; the band is what trainings of the baseline differ by.{left_out}"
@@ -166,29 +179,17 @@ def _gains_caption(results: Results) -> str:
 
 
 def _gains(results: Results) -> Figure | str:
-    swept = [c for p in results.sweep for c in p.values if c.done]
-    found = [(figures.name_of(c), judged) for c in swept if (judged := judged_of(results, c)) is not None]
-    if not found:
+    rows = gain_figures.gain_rows(results)
+    if not rows:
         return "No value of the sweep has been trained yet."
-    largest = sorted((judged.gain.gain for _, judged in found), reverse=True)[:MOST_SETTINGS]
-    rows = [(name, judged) for name, judged in found if judged.gain.gain >= largest[-1]][:MOST_SETTINGS]
-    if results.combined is not None and (judged := judged_of(results, results.combined)) is not None:
-        rows.append((results.combined.name, judged))
-    return gain_figures.all_gains(rows, floor_of(results), _gain_label(results))
+    return gain_figures.all_gains(rows, floor_of(results), gain_figures.gain_label(results))
 
 
 def _ablation(results: Results) -> Figure | str:
-    removals, total = results.statistics.removals, results.statistics.interaction
+    alone, removals, total = gain_figures.ablation_parts(results)
     if not (removals or total):
         return "The combined model has not been trained without its changes yet."
-    best = {p.name: c for p in results.sweep if p.chosen and (c := p.best_configuration) is not None}
-    gains = {keyword: gain_of(results, c, results.judged_split) for keyword, c in best.items()}
-    alone = {keyword: gain for keyword, gain in gains.items() if gain is not None}
-    return gain_figures.ablation_bars(alone, removals, total, _gain_label(results))
-
-
-def _gain_label(results: Results) -> str:
-    return f"reduction of the {results.judged_split} {results.metric} loss, {results.strategy.upper()} (%)"
+    return gain_figures.ablation_bars(alone, removals, total, gain_figures.gain_label(results))
 
 
 def _learning(results: Results) -> Figure | str:
@@ -237,23 +238,31 @@ def _curves(results: Results) -> Figure | str:
     return figures.phase_curves(curves, split) if curves else f"No run has a curve of its {split} force loss."
 
 
-def _compared(results: Results) -> list[Configuration]:
-    pair = (results.baseline, results.final)
-    return [c for c in pair if c is not None and c.done]
+def _parity_drawing(quantity: str, words: str, results: Results, evaluation: Evaluation) -> Drawing:
+    caption = f"One run of each model, on the {evaluation.split} set; the line is perfect agreement."
+    if quantity == "force":
+        caption += " The colour tells how many components lie in a cell."
+    name, title = f"{quantity}-parity", f"Predicted against reference {words}"
+    return _draw(name, title, caption, results, lambda _: _parity(quantity, words, evaluation))
 
 
-def _title(configuration: Configuration) -> str:
-    steps = f", {numbers.count(configuration.steps)} steps" if configuration.steps else ""
-    return f"{configuration.name}{steps}"
+def _parity(quantity: str, words: str, evaluation: Evaluation) -> Figure | str:
+    if not evaluation.models:
+        return evaluation.problem
+    known = [m for m in evaluation.models if np.isfinite(rmse(m, quantity))]
+    if not known:
+        return f"The {evaluation.split} set holds no reference {words}."
+    return figures.parity([(m.title, *values(m, quantity)) for m in known], quantity, evaluation.split)
 
 
-def _parity(results: Results) -> Figure | str:
-    panels = [(_title(c), trials.force_parity(results, c)) for c in _compared(results)]
-    return figures.force_parity(panels) if panels else "No model has been trained yet."
+def _elements(evaluation: Evaluation) -> Figure | str:
+    errors = [(m.title, element_errors(evaluation, m)) for m in evaluation.models]
+    return figures.element_bars(errors) if any(found for _, found in errors) else "There are no reference forces."
 
 
 def _weights(results: Results) -> Figure | str:
-    models = [(_title(c), trials.weights(results, c)) for c in _compared(results)]
+    pair = [c for c in (results.baseline, results.final) if c is not None and c.done]
+    models = [(model_title(c), trials.weights(results, c)) for c in pair]
     return figures.weight_histograms(models) if models else "No model has been trained yet."
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from neptuner.report.data import Configuration, Results
 from neptuner.report.style import BASELINE, COMBINED, FAINT, new_figure, plain_ticks, shown, styled, unit_of
 from neptuner.study.statistics.learning_curve import FACTORS, LearningCurve, fit_learning_curve
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ def learning_curve(points: Sequence[Size], results: Results) -> Figure:
     color = COMBINED if points[-1].configuration.name.startswith("combined") else BASELINE
     frames = [size.frames for size in points]
     means = [shown(results.metric, size.mean) for size in points]
-    law = _draw_law(axes, points, results, color)
-    line = "" if law else "-"
+    drawn = _draw_law(axes, points, results, color)
+    line = "" if drawn else "-"
     axes.plot(frames, means, color=color, linestyle=line, marker="o", markersize=5, label=f"{_stem(points)}, means")
     for size in points:
         values = [shown(results.metric, loss) for loss in size.losses.values()]
@@ -80,7 +83,7 @@ def learning_curve(points: Sequence[Size], results: Results) -> Figure:
     axes.set_yscale("log")
     axes.margins(x=0.08, y=0.12)
     plain_ticks(axes, "y")
-    ticks = [*frames, *(round(factor * frames[-1]) for factor in FACTORS if law)]
+    ticks = [*frames, *(round(factor * frames[-1]) for factor in FACTORS if drawn)]
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("training frames")
@@ -91,20 +94,31 @@ def learning_curve(points: Sequence[Size], results: Results) -> Figure:
     return figure
 
 
-def _draw_law(axes: Axes, points: Sequence[Size], results: Results, color: str) -> bool:
-    """Draw the fit with its band, dashed where there are no frames yet; return whether there is one."""
-    largest, most = points[-1].frames, max(FACTORS)
+def law(points: Sequence[Size], metric: str) -> tuple[Array, Array, Array, Array] | None:
+    """Return frames, loss, and the ends of its 95 % band of the law, in the unit shown; None if there is no fit.
+
+    It goes from the fewest frames to four times as many as there are.
+    """
+    largest = points[-1].frames
     within = np.geomspace(points[0].frames / largest, 1.0, 30)
-    factors = np.concatenate([within, np.geomspace(1.0, most, 10)])
+    factors = np.concatenate([within, np.geomspace(1.0, max(FACTORS), 10)[1:]])
     curve = fitted(points, factors.tolist())
     if curve is None:
-        return False
-    frames = largest * factors
+        return None
     rows = [[p.error, p.error_low, p.error_high] for p in curve.predictions]
-    error, low, high = shown(results.metric, 1.0) * np.array(rows).T
+    error, low, high = shown(metric, 1.0) * np.array(rows).T
+    return largest * factors, error, low, high
+
+
+def _draw_law(axes: Axes, points: Sequence[Size], results: Results, color: str) -> bool:
+    """Draw the fit with its band, dashed where there are no frames yet; return whether there is one."""
+    found = law(points, results.metric)
+    if found is None:
+        return False
+    frames, error, low, high = found
     axes.fill_between(frames, low, high, color=color, alpha=0.15, linewidth=0)
     axes.plot(frames[:30], error[:30], color=color, linewidth=1.2, label="fit, 95 % band")
-    axes.plot(frames[30:], error[30:], color=color, linewidth=1.2, linestyle="--")
+    axes.plot(frames[29:], error[29:], color=color, linewidth=1.2, linestyle="--")
     return True
 
 

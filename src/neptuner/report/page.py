@@ -7,36 +7,45 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from neptuner.errors import InputError
 from neptuner.report import numbers, tables, trials
 from neptuner.report.ablation_page import ablation_section
-from neptuner.report.cost_sentences import cost_sentences
+from neptuner.report.chart_gallery import all_charts
 from neptuner.report.data import Parameter, Results
 from neptuner.report.dynamics_page import dynamics_section, short_sentence
+from neptuner.report.evaluation import Evaluation
+from neptuner.report.evaluation_page import evaluation_section
 from neptuner.report.gallery import LARGEST_SVG, Drawing, gain_name
 from neptuner.report.learning_page import learning_section
+from neptuner.report.method import method_sentences
 from neptuner.report.noise import LONG_BASELINE, LONG_COMBINED, adjustment, floor_of, floor_words, gain_of, judged_of
+from neptuner.report.provenance import provenance
 from neptuner.report.search_page import search_section
+from neptuner.report.structures import embedded_frames
 from neptuner.report.style import unit_of
+from neptuner.report.template import html_document, markdown_document
 from neptuner.report.verdict import Comparison, combined_gain, judge, loss_name
+from neptuner.report.weights_page import weights_section
+
+NOT_EVALUATED = Evaluation("test", problem="The predictions were not read.")
 
 
-def html_page(results: Results, drawings: Mapping[str, Drawing]) -> str:
+def html_page(results: Results, drawings: Mapping[str, Drawing], evaluation: Evaluation | None = None) -> str:
     """Return the page as one self-contained HTML document."""
-    environment = _environment(autoescape=True)
-    environment.globals["picture"] = picture
-    environment.filters["bind"] = _bind
-    return environment.get_template("report.html.j2").render(_context(results, drawings))
+    evaluation = evaluation or NOT_EVALUATED
+    charts = all_charts(results, drawings, evaluation)
+    frames = embedded_frames(evaluation) if charts else None
+    context = _context(results, drawings, evaluation)
+    return html_document(
+        "report.html.j2", charts, **context, sections=_sections(context), picture=picture, frames=frames
+    )
 
 
-def markdown_page(results: Results, drawings: Mapping[str, Drawing]) -> str:
+def markdown_page(results: Results, drawings: Mapping[str, Drawing], evaluation: Evaluation | None = None) -> str:
     """Return the page as Markdown that shows the files under ``figures/``."""
-    environment = _environment(autoescape=False)
-    environment.filters["cell"] = lambda value: re.sub(r"([|\\`*_<>\[\]])", r"\\\1", " ".join(str(value).split()))
-    return environment.get_template("report.md.j2").render(_context(results, drawings))
+    return markdown_document("report.md.j2", **_context(results, drawings, evaluation or NOT_EVALUATED))
 
 
 def picture(drawing: Drawing) -> Markup:
@@ -45,11 +54,6 @@ def picture(drawing: Drawing) -> Markup:
         return Markup(_inline_svg(drawing))
     address = f"data:image/png;base64,{b64encode(drawing.png).decode()}"
     return Markup('<img src="{}" alt="{}" width="{}">').format(address, drawing.title, drawing.width)
-
-
-def _bind(sentence: str) -> str:
-    """Keep a number and its unit on one line."""
-    return re.sub(r" (%|±|eV|meV|W/mK)", "\u00a0\\1", sentence).replace("± ", "±\u00a0")
 
 
 def _inline_svg(drawing: Drawing) -> str:
@@ -63,18 +67,23 @@ def _inline_svg(drawing: Drawing) -> str:
     return svg.replace("<svg", str(opening), 1)
 
 
-def _environment(*, autoescape: bool) -> Environment:
-    return Environment(
-        loader=PackageLoader("neptuner.report", "templates"),
-        autoescape=autoescape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def _sections(context: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Anchor and name of each section that the page has, in its order."""
+    names = {
+        "setup": "Setup and data", "baseline": "Baseline", "chosen": "What was chosen", "sweep": "Sweep",
+        "phases": "Models", "ablation": "Ablation", "search": "Joint search", "cost": "Cost",
+        "learning-curve": "Learning curve", "errors": "Errors", "weights": "Weights", "dynamics": "Molecular dynamics",
+        "method": "Method", "provenance": "Provenance",
+    }  # fmt: skip
+    shown = {
+        "chosen": bool(context["chosen"].rows), "sweep": bool(context["parameters"]),
+        "ablation": bool(context["ablation"]), "search": bool(context["search"]),
+        "learning-curve": bool(context["learning"]), "dynamics": bool(context["physics"]),
+    }  # fmt: skip
+    return [(anchor, name) for anchor, name in names.items() if shown.get(anchor, True)]
 
 
-def _context(results: Results, drawings: Mapping[str, Drawing]) -> dict[str, Any]:
+def _context(results: Results, drawings: Mapping[str, Drawing], evaluation: Evaluation) -> dict[str, Any]:
     verdict = judge(results)
     return {
         "results": results,
@@ -92,10 +101,13 @@ def _context(results: Results, drawings: Mapping[str, Drawing]) -> dict[str, Any
         "phases": tables.phase_table(results),
         "rmse": tables.rmse_table(results) if results.phases else None,
         "convergence": _convergence(results),
+        "weights": weights_section(results, drawings),
         "drawings": drawings,
         "dynamics": short_sentence(results),
         "physics": dynamics_section(results, drawings),
-        "method": _method(results),
+        "evaluation": evaluation_section(drawings, evaluation),
+        "method": method_sentences(results),
+        "provenance": provenance(results),
         "runs": tables.runs_table(results),
         "failed": tables.failed_table(results) if results.failed else None,
         "loss_name": loss_name(results, results.judged_split),
@@ -210,68 +222,3 @@ def _loss_note(results: Results) -> str:
         "In brackets: the reduction against the baseline in per cent, positive is better."
         + (f" The gain of {LONG_COMBINED} is the one over {LONG_BASELINE}." if results.combined_extended else "")
     )
-
-
-def _method(results: Results) -> list[str]:
-    return [
-        _m_split(results),
-        _m_losses(results),
-        _m_phases(results),
-        _m_seeds(results),
-        _m_training(results),
-        _m_machine(results),
-        *cost_sentences(results),
-    ]
-
-
-def _m_split(results: Results) -> str:
-    found = {d.split: d for d in results.data}
-    sizes = [f"{s} {numbers.count(d.frames)} frames" for s, d in found.items()]
-    head = f"Data: {numbers.listing(sizes)}. " if sizes else ""
-    tail = "no choice looks at the test set." if "test" in found else "there is no test set."
-    return f"{head}Every choice is made on the validation frames, which no model was trained on; {tail}"
-
-
-def _m_losses(results: Results) -> str:
-    return (
-        "A loss is an RMSE over a whole set, written at intervals during training. MIN and AVG are its "
-        f"minimum and mean over the last {results.last_rows} rows; winners have the lowest validation "
-        f"{results.metric} {results.strategy.upper()}. The kept model of a run (nep.txt) is its best on validation. "
-        f"A reduction is 100 (baseline {numbers.MINUS} value) / baseline."
-    )
-
-
-def _m_phases(results: Results) -> str:
-    factor = f"{results.steps_factor:g} times " if results.steps_factor else ""
-    tail = f", then baseline and combined model trained {factor}longer" if results.extends else ""
-    return (
-        "Phases: the baseline; one hyper-parameter changed at a time; all winners together (the combined "
-        f"model){tail}. Effects of several changes together need not add up."
-    )
-
-
-def _m_seeds(results: Results) -> str:
-    seeds = sorted({r.seed for r in results.runs if r.seed is not None})
-    shown = f" (seeds {', '.join(map(str, seeds))})" if 0 < len(seeds) <= 12 else ""
-    each = numbers.several(results.replicates, "replicate")
-    spread = "" if results.replicates > 1 else ", so there are no error bars"
-    more = " or more" if results.statistics.looks > 1 else ""
-    return f"Each configuration was trained as {each}{more} with different random seeds{shown}{spread}."
-
-
-def _m_training(results: Results) -> str:
-    steps = f", {numbers.count(results.steps)} steps a run" if results.steps else ""
-    speeds = [r.ms_per_step for r in results.runs if r.ms_per_step is not None and r.name == "baseline"]
-    speed = f", {sum(speeds) / len(speeds):.3g} ms a step for the baseline" if speeds else ""
-    return f"Training: optimiser {results.optimizer}{steps}{speed}, with neptuner {results.version}."
-
-
-def _m_machine(results: Results) -> str:
-    machine = results.machine
-    versions = [
-        f"{name} {machine[key]}"
-        for name, key in (("Python", "python"), ("NumPy", "numpy"), ("Numba", "numba"))
-        if key in machine
-    ]
-    where = ", ".join(part for part in (machine.get("platform", ""), f"{machine.get('cpus', '?')} CPUs") if part)
-    return f"Machine: {where}; {', '.join(versions)}." if versions else f"Machine: {where}."

@@ -37,9 +37,13 @@ RC: Any = {
     # Equal input must give equal bytes: without a salt the ids in an SVG are random.
     "svg.hashsalt": "neptuner",
     "svg.fonttype": "path",
+    # Type 42 are real letters: journals ask for them, and they can be searched.
+    "pdf.fonttype": 42,
 }
 
 SPLIT_COLORS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#0072B2"}
+SPLIT_HATCHES = {"train": "", "validation": "////", "test": ""}
+"""What tells the splits apart in grey, beside their lightness."""
 BASELINE, COMBINED, BAND, FAINT = "#3f3f46", "#D55E00", "#d4d4d8", "#9ca3af"
 CYCLE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#332288", "#999933", "#882255", "#44AA99")
 MARKERS = "sD^vPXph<>"
@@ -89,9 +93,13 @@ def plain_ticks(axes: Axes, which: str) -> None:
 
 
 def render(figure: Figure, kind: str) -> bytes:
-    """Return a figure as the bytes of a ``png`` or ``svg`` file, without a date."""
+    """Return a figure as the bytes of a ``png``, ``svg`` or ``pdf`` file, without a date."""
     stream = BytesIO()
-    metadata: dict[str, Any] = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    metadata: dict[str, Any] = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }[kind]
     with matplotlib.rc_context(RC):
         settle(figure)
         figure.savefig(stream, format=kind, dpi=DPI, metadata=metadata)

@@ -162,8 +162,10 @@ def data_table(results: Results) -> Table:
 
 
 def runs_table(results: Results) -> Table:
-    """Tabulate every run with its directory, state and seed."""
-    header = tuple(Cell(t) for t in ("Configuration", "Replicate", "Seed", "State", "Seconds", "Directory"))
+    """Tabulate every run with its directory, state, seed and the loss that it is judged by."""
+    by = f"{results.judged_split} {results.metric}, {results.strategy.upper()}, {unit_of(results.metric)}"
+    titles = (Cell(t) for t in ("Configuration", "Replicate", "Seed", "State", "Seconds"))
+    header = (*titles, Cell("Loss", by), Cell("Directory"))
     rows = tuple(
         Row(
             (
@@ -172,13 +174,18 @@ def runs_table(results: Results) -> Table:
                 Cell(numbers.NOTHING if r.seed is None else str(r.seed)),
                 Cell(r.state),
                 Cell(numbers.seconds(r.seconds)),
+                Cell(
+                    numbers.loss(
+                        results.metric, r.loss_of(results.metric, results.judged_split).value(results.strategy)
+                    )
+                ),
                 Cell(r.directory or numbers.NOTHING),
             ),
             muted=r.state in ("pending", "running"),
         )
         for r in results.runs
     )
-    return Table(header, rows, "lrrlrl")
+    return Table(header, rows, "lrrlrrl")
 
 
 def failed_table(results: Results) -> Table:

@@ -1,4 +1,4 @@
-"""What the figures need from trial directories: loss curves, predictions and weights."""
+"""What the figures need from trial directories: loss curves and weights."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from neptuner.errors import InputError
 from neptuner.files.loss_out import read_loss_out, read_validation_out
 from neptuner.files.nep_txt import NepTxt, count_descriptors, read_nep_txt
-from neptuner.files.predictions import read_predictions
-from neptuner.report.data import QUANTITIES, Configuration, Key, Results
+from neptuner.report.data import QUANTITIES, Configuration, Key, Results, Run
 
 Array = NDArray[np.float64]
 
@@ -29,20 +28,6 @@ class Curve:
     low: Array
     high: Array
     """In eV/atom or eV/angstrom."""
-
-
-@dataclass(frozen=True)
-class Parity:
-    """Force components of one run, ``(3 n,)`` in eV/angstrom."""
-
-    split: str
-    predicted: Array
-    reference: Array
-
-    @property
-    def rmse(self) -> float:
-        """Root-mean-square error of a component, in eV/angstrom."""
-        return float(np.sqrt(np.mean((self.predicted - self.reference) ** 2)))
 
 
 def loss_curves(results: Results, configuration: Configuration) -> dict[Key, Curve]:
@@ -68,21 +53,26 @@ def loss_curves(results: Results, configuration: Configuration) -> dict[Key, Cur
     return found
 
 
-def force_parity(results: Results, configuration: Configuration) -> Parity:
-    """Read the force predictions of the first replicate, of the test set or else of the training set.
+def run_curve(results: Results, run: Run, key: Key) -> Curve | None:
+    """Read one loss curve of one training, finished or not; None where it has none.
 
     Raises
     ------
     InputError
-        The predictions cannot be read or hold no reference.
+        The file of its curve cannot be read.
     """
-    folder = _folders(results, configuration)[0]
-    split = "test" if (folder / "force_test.out").is_file() else "train"
-    predictions = read_predictions(folder, split)
-    known = np.isfinite(predictions.force_reference)
-    if not known.any():
-        raise InputError("holds no reference forces", path=folder / f"force_{split}.out")
-    return Parity(split, predictions.force[known], predictions.force_reference[known])
+    if run.directory is None:
+        return None
+    folder, (quantity, split) = results.folder / run.directory, key
+    if split == "validation":
+        rows = read_validation_out(folder / "validation.out")
+        steps, loss = rows.steps, getattr(rows, quantity)
+    else:
+        table = read_loss_out(folder / "loss.out")
+        steps, loss = table.steps, getattr(table, f"{quantity}_{split}")
+    found: dict[Key, Curve] = {}
+    _add_curve(found, key, [steps.astype(float)], [loss])
+    return found.get(key)
 
 
 def weights(results: Results, configuration: Configuration) -> dict[str, Array]:
