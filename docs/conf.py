@@ -1,10 +1,40 @@
 """Sphinx configuration."""
 
+import sys
+from pathlib import Path
+
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
 project = "neptuner"
 author = "The neptuner developers"
-extensions = ["myst_parser"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "generated_parts",
+    "mathml",
+    "percent_notebooks",
+]
+exclude_patterns = ["_build", "_ext", "conf.py"]
+
 html_theme = "furo"
 html_title = "neptuner"
-exclude_patterns = ["_build"]
-myst_enable_extensions = ["colon_fence"]
+html_math_renderer = "mathml"
+html_copy_source = False
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # docstrings say what things are; annotations would name private aliases
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+
+
+def setup(app: Sphinx) -> None:
+    """Let blocks of code be called what they are."""
+    for name in ("nep.in", "run.in", "xyz"):
+        app.add_lexer(name, TextLexer)
