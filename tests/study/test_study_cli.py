@@ -25,7 +25,7 @@ def command(project, monkeypatch):
     from drive import InlineLauncher, fake_command, fake_md_command
     from made_calibration import made_calibration
 
-    def write_report(folder: Path) -> Path:
+    def write_report(folder: Path, pdf: bool = False) -> Path:
         path = folder / "report.html"
         path.write_text("<p>a study</p>")
         return path

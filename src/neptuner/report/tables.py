@@ -92,7 +92,7 @@ def sweep_table(results: Results, parameter: Parameter) -> Table:
         first = [Cell(c.value or c.name), *_judged_cells(results, c)]
         first += [_wins_cell(results, parameter, c)] if wins else []
         rows.append(_loss_row(results, first, c, best=parameter.chosen and c.name == parameter.best))
-    share = [Cell("Best in", "of resampled replicates, validation")] if wins else []
+    share = [Cell("First place", "share of resampled replicates, validation")] if wins else []
     header = (Cell(parameter.name), *_judged_header(results), *share, *_loss_header(results))
     return Table(header, tuple(rows), "lrb" + "r" * (len(header) - 3))
 
