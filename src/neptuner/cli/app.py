@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from neptuner.cli.check import check
 from neptuner.cli.convert import convert
 from neptuner.cli.doctor import doctor
 from neptuner.cli.help_texts import FIRST_STEPS, help_of
@@ -46,5 +47,5 @@ def root(
     """Train, sweep and judge neuroevolution potentials (NEP)."""
 
 
-for command in (init, train, predict, prune, convert, speed, md, kappa, study, status, view, report, doctor):
+for command in (init, check, train, predict, prune, convert, speed, md, kappa, study, status, view, report, doctor):
     app.command(**help_of(command.__name__))(command)
