@@ -14,16 +14,19 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "formulas",
     "generated_parts",
-    "mathml",
     "percent_notebooks",
 ]
-exclude_patterns = ["_build", "_ext", "conf.py"]
+exclude_patterns = ["_build", "_ext", "_static", "conf.py"]
 
 html_theme = "furo"
 html_title = "neptuner"
-html_math_renderer = "mathml"
+html_math_renderer = "drawn"
 html_copy_source = False
+html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import dedent
 from typing import Any
 
 
@@ -28,7 +29,12 @@ def _section(name: str, command: Any) -> Iterator[str]:
     if options:
         yield from _table("option", [(_flags(one), one) for one in options])
     if command.epilog:
-        yield f"```text\n{command.epilog.strip()}\n```\n"
+        yield f"```text\n{_examples(command.epilog)}\n```\n"
+
+
+def _examples(epilog: str) -> str:
+    lines = epilog.replace("\b", "").strip().splitlines()  # \b keeps the lines of help apart
+    return dedent("\n".join(line for line in lines if line.strip() != "Examples:"))
 
 
 def _table(kind: str, rows: list[tuple[str, Any]]) -> Iterator[str]:
@@ -44,18 +50,19 @@ def _usage(argument: Any) -> str:
 
 
 def _metavar(argument: Any) -> str:
-    return argument.metavar or argument.name.upper()
+    return (argument.metavar or argument.name.upper()).strip("[]")
 
 
 def _flags(option: Any) -> str:
-    words = " ".join([option.metavar or option.name.upper()] * max(1, option.nargs))
+    word = option.metavar or option.name.split("_")[-1].upper()
+    words = " ".join([word] * max(1, option.nargs))
     return ", ".join(option.opts) + ("" if option.is_flag else f" {words}")
 
 
 def _meaning(one: Any) -> str:
-    said = (one.help or "").replace("|", r"\|").replace("<", r"\<")
-    known = one.default not in (None, False, True, ()) and isinstance(one.default, int | float | str)
-    return f"{said} Default: `{one.default}`." if known else said
+    said = (one.help or "").replace("|", r"\|").replace("<", r"\<").rstrip(".")
+    known = isinstance(one.default, int | float | str) and not isinstance(one.default, bool)
+    return f"{said}. Default: `{one.default}`." if known else f"{said}."
 
 
 def keyword_table() -> str:

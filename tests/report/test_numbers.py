@@ -29,6 +29,7 @@ def test_interval(low: float | None, high: float | None, expected: str) -> None:
 
 def test_probability() -> None:
     assert [numbers.probability(p) for p in (None, 0.0004, 0.0123, 1.0)] == ["", "p < 0.001", "p = 0.012", "p = 1"]
+    assert [numbers.probability(p) for p in (0.0494, 0.0496, 0.0501)] == ["p = 0.049", "p < 0.05", "p = 0.05"]
 
 
 def test_gain_with_its_interval() -> None:

@@ -46,6 +46,16 @@ def test_finished_study(full: Results) -> None:
     assert "better, not only faster" in everything
 
 
+def test_single_change_that_does_better_than_all_together(full: Results) -> None:
+    assert "do not go together" not in " ".join(judge(full).details)
+    key = ("combined", full.metric, "validation", full.strategy)
+    gains = {**full.statistics.gains, key: replace(full.statistics.gains[key], gain=0.3, low=-1.0, high=1.6)}
+    details = " ".join(judge(replace(full, statistics=replace(full.statistics, gains=gains))).details)
+    best = max(full.sweep, key=lambda p: p.gain or 0.0)
+    assert f"The winners do not go together: {best.name} {best.best_value} alone gains +" in details
+    assert "the combined model +0.3 % (\u22121.0 to +1.6 %)" in details
+
+
 def test_no_difference(full: Results) -> None:
     verdict = judge(judged_as(full, "no difference"))
     assert verdict.kind == "same"

@@ -45,7 +45,11 @@ def probability(p: float | None) -> str:
     """Write a p with its sign of equality; empty where it is not known."""
     if p is None:
         return ""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    if p < 0.001:
+        return "p < 0.001"
+    rounded = f"{p:.2g}"
+    # Rounding must not hide on which side of significance a p is.
+    return "p < 0.05" if p < 0.05 <= float(rounded) else f"p = {rounded}"
 
 
 def _signed(value: float, sign: bool, decimals: int) -> str:

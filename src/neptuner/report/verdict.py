@@ -47,6 +47,7 @@ def judge(results: Results) -> Verdict:
     details = [
         _noise_sentence(results, found),
         _choice_sentence(results),
+        _single_sentence(results),
         _extended_sentence(results),
         results.faster,
         _side_sentence(results),
@@ -134,6 +135,21 @@ def _choice_sentence(results: Results) -> str:
     if results.judged_split != "test":
         head += " There is no test set: the number above is on the frames that chose, and flatters the choice."
     return f"{head} The combined model takes {numbers.listing(changes)}." if changes else head
+
+
+def _single_sentence(results: Results) -> str:
+    """Say so where one change alone does better than all winners together, by more than the noise."""
+    best = max((p for p in results.sweep if p.chosen), key=lambda p: p.gain or 0.0, default=None)
+    alone = gain_of(results, best.best_configuration, "validation") if best and best.best_configuration else None
+    together = gain_of(results, results.combined, "validation") if results.combined else None
+    floor = floor_of(results, "validation")
+    if best is None or alone is None or together is None or floor is None or alone.gain - together.gain <= floor:
+        return ""
+    return (
+        f"The winners do not go together: {best.name} {best.best_value} alone gains {numbers.gain(alone)} on "
+        f"validation, the combined model {numbers.gain(together)}. Take the single change, or combine fewer of them: the ablation "
+        "tells which are better left out."
+    )
 
 
 def _extended_sentence(results: Results) -> str:
