@@ -45,7 +45,8 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     for page in MANUAL:
         for table in re.findall(r"^```\{toctree\}\n(.*?)^```", source(page), re.DOTALL | re.MULTILINE):
             entries = [line for line in table.splitlines() if line and not line.startswith(":")]
-            listed |= {(page.parent / f"{entry}.md").resolve() for entry in entries}
+            names = [re.sub(r"^.*<(.*)>$", r"\1", entry) for entry in entries]
+            listed |= {(page.parent / f"{name}.md").resolve() for name in names}
     assert set(MANUAL) - listed == {DOCS / "index.md"}
 
 

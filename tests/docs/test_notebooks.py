@@ -30,7 +30,8 @@ def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
 def test_jupytext_sees_the_same_cells(notebook: Path) -> None:
-    jupytext = pytest.importorskip("jupytext", reason="jupytext is not installed")
+    jupytext = pytest.importorskip("jupytext", reason="jupytext is not installed (pip install 'neptuner[docs]')")
+    pytest.importorskip("myst_parser", reason="MyST is not installed (pip install 'neptuner[docs]')")
     cells = jupytext.reads(notebook.read_text(), fmt="py:percent").cells
     assert {cell.cell_type for cell in cells} == {"markdown", "code"}
     from percent_notebooks import as_markdown

@@ -19,6 +19,7 @@ import pytest
 from manual_pages import DOCS, ROOT, Command, blocks, commands
 
 import neptuner
+from manual_keys import listed
 from neptuner.engines.conductivity import conductivity
 from neptuner.study.status import read_status
 
@@ -100,15 +101,6 @@ def test_outputs_are_compared_loosely_but_compared() -> None:
     assert unmatched(("nep.txt: ...", "train 270 2.3"), output) == "train 270 2.3"
 
 
-def listed(heading: str, page: str = "reference/json.md") -> set[str]:
-    """Keys in the first column of the table under a heading."""
-    text = (DOCS / page).read_text()
-    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
-    assert section is not None
-    rows = re.findall(r"^\| (`.*?) \|", section[1], re.MULTILINE)
-    return {key for row in rows for key in re.findall(r"`(\w+)`", row)}
-
-
 def read(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text())
     return content
@@ -121,6 +113,15 @@ def test_the_manual_lists_the_keys_of_files(tutorial: Done) -> None:
     assert read(folder / "study" / "results.json").keys() == listed("Top level", "results.md")
 
 
+def test_the_manual_lists_the_keys_of_a_study(tutorial: Done) -> None:
+    results = read(tutorial.folder / "study" / "results.json")
+    assert results["trials"][0].keys() == listed("A run", "results.md")
+    assert results["baseline"].keys() == listed("A configuration (one setting, all its replicates)", "results.md")
+    assert results["sweep"][0].keys() == listed("A parameter of the sweep", "results.md")
+    assert results["statistics"].keys() == listed("Statistics (`statistics`)", "results.md")
+    assert results["cost"].keys() == listed("Cost (`cost`)", "results.md")
+
+
 def test_the_manual_lists_the_keys_of_outputs(tutorial: Done) -> None:
     folder = tutorial.folder
     errors = neptuner.predict(folder / "nep.txt", folder / "test.xyz", threads=1)
@@ -129,7 +130,40 @@ def test_the_manual_lists_the_keys_of_outputs(tutorial: Done) -> None:
     assert read_status(folder / "study").keys() == listed("status --json")
 
 
-def test_the_manual_lists_the_keys_of_a_plan(tutorial: Done) -> None:
-    command = [sys.executable, "-m", "neptuner", "study", str(tutorial.folder / "study.toml"), "--dry-run", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    assert json.loads(done.stdout).keys() == listed("study --dry-run --json")
+COMMANDS = {
+    "study study.toml --dry-run": ("study --dry-run --json", "reference/json.md"),
+    "convert nep.txt again.txt": ("convert --json", "reference/json.md"),
+    "prune nep.txt": ("Fields of the object", "prune.md"),
+    "speed nep.txt heat/model.xyz --steps 5 --repeats 2 --threads 1": (
+        "Speed: `neptuner speed NEP.txt MODEL.xyz`",
+        "models.md",
+    ),
+}
+
+
+def printed(folder: Path, arguments: str) -> dict[str, Any]:
+    """JSON that a command prints."""
+    command = [sys.executable, "-m", "neptuner", *arguments.split(), "--json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_the_manual_lists_the_keys_of_commands(tutorial: Done, arguments: str) -> None:
+    assert printed(tutorial.folder, arguments).keys() == listed(*COMMANDS[arguments])
+
+
+def test_the_manual_lists_the_keys_of_an_audit(tutorial: Done) -> None:
+    found = printed(tutorial.folder, "check train.xyz test.xyz")
+    assert found.keys() == listed("Fields of the object", "check.md")
+    assert all(finding.keys() <= listed("A finding", "check.md") for finding in found["findings"])
+    assert found["sets"]["train.xyz"].keys() == listed("What a file holds", "check.md")
+    assert found["suggestion"].keys() == listed("The suggestion", "check.md")
+
+
+def test_the_manual_lists_the_keys_of_what_doctor_finds(tutorial: Done) -> None:
+    found = printed(tutorial.folder, "doctor")
+    assert found.keys() == {"schema", "findings"}
+    assert all(finding.keys() == listed("doctor --json") for finding in found["findings"])
