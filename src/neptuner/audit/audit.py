@@ -24,7 +24,7 @@ class Audit:
     """An audited data set."""
 
     sets: dict[str, list[Frame]]
-    """Readable frames by the path of their file, the training set first."""
+    """Readable frames by the path of their file, the training set first; without those too dense to be looked at."""
     prints: list[Fingerprint]
     """Fingerprints of all of them, in this order."""
     findings: list[Finding]
@@ -75,8 +75,9 @@ def audit(train: Path, test: Path | None = None, nep_in: Path | None = None) -> 
     sets: dict[str, list[Frame]] = {}
     found: list[Finding] = []
     for path in (train, *([test] if test is not None else [])):
-        sets[str(path)], errors = survey_frames(path)
-        found += [_unreadable(error) for error in errors]
+        frames, errors = survey_frames(path)
+        sets[str(path)], dense = geometry.set_dense_aside(frames)
+        found += [_unreadable(error) for error in errors] + dense
     everything = [frame for frames in sets.values() for frame in frames]
     if not everything:
         return Audit(sets, [], found, None, None)
@@ -118,13 +119,13 @@ def _check_sets(
         mine = slice(begin, begin := begin + len(frames))
         found += labels.check_labels(frames) + forces.check_net_forces(frames) + forces.check_large_forces(frames)
         found += energies.check_low_energies(frames)
-        found += energies.check_energies(frames, None if model is None else model.energy[mine])
         found += virials.check_zero_virials(frames)
         if model is not None:
             found += forces.check_against_positions(frames, model.forces[mine])
             found += virials.check_virials(frames, model.virial[mine])
         found += geometry.check_distances(frames) + geometry.check_cells(frames, cutoff)
         found += duplicates.check_duplicates(frames, prints[mine])
+    found += energies.check_energies(sets, model)
     found += splits.check_elements(sets[0], sets[1] if len(sets) > 1 else [])
     if len(sets) > 1 and all(sets):
         found += splits.check_leakage(sets[0], sets[1])

@@ -22,6 +22,10 @@ FELT = 0.1
 """Root-mean-square force in eV/angstrom above which the quick model is believed."""
 TRUSTED = 0.7
 """Median correlation of its forces with those of the frames above which it tells wrong ones."""
+CLIPPED = 2.0
+"""Forces longer than so many medians of their frame are shortened before they are compared."""
+SURE = 1.4
+"""Sizes of forces tell their unit to within this factor: Ry/bohr and Ha/bohr differ by two."""
 
 UNITS = {
     "Ry/bohr": 25.711043,
@@ -116,20 +120,35 @@ def _judge(frame: Frame, forces: Floats, model: Floats) -> Finding | None:
         )
         fix = "look whether atoms are in another order, or positions and forces come from different steps"
         return at_comment(frame, "error", "force-mismatch", message, fix)
-    return _unit(frame, float((forces * model).sum() / (model * model).sum()))
+    return _unit(frame, _middle(forces) / _middle(model))
 
 
 def _unit(frame: Frame, ratio: float) -> Finding | None:
     """Find a unit that explains a ratio of forces far from one."""
-    for unit, size in UNITS.items():
-        if 0.5 < ratio * size < 2.0:
-            message = f"the forces are {ratio:.3g} times those expected, as if they were in {unit}"
-            return at_comment(frame, "error", "force-unit", message, f"multiply the forces by {size:.6g}: eV/angstrom")
-    return None
+    unit, size = min(UNITS.items(), key=lambda item: abs(np.log(ratio * item[1])))
+    if not 1 / SURE < ratio * size < SURE:
+        return None
+    message = f"the forces are {ratio:.3g} times those expected, as if they were in {unit}"
+    return at_comment(frame, "error", "force-unit", message, f"multiply the forces by {size:.6g}: eV/angstrom")
+
+
+def _middle(forces: Floats) -> float:
+    """Median size of the forces of a frame that are not zero, in eV/angstrom."""
+    size = np.linalg.norm(forces, axis=1)
+    return float(np.median(size[size > 0]))
 
 
 def _correlation(one: Floats, other: Floats) -> float:
+    """Correlation of two sets of vectors, in which no single atom counts for much."""
+    one, other = _clipped(one), _clipped(other)
     return float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum()))
+
+
+def _clipped(vectors: Floats) -> Floats:
+    """Shorten vectors to what is usual, ``(n_atoms, 3)``."""
+    size = np.linalg.norm(vectors, axis=1)
+    longest = CLIPPED * float(np.median(size[size > 0])) if size.any() else 1.0
+    return np.asarray(vectors * np.minimum(1.0, longest / np.maximum(size, 1e-300))[:, None])
 
 
 def _rms(vectors: Floats) -> float:

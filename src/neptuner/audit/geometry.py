@@ -19,15 +19,34 @@ OVERLAP, CLOSE = 0.35, 0.5
 """Distances below these parts of the sum of covalent radii are errors and warnings; in H2 it is 0.87, in N2 0.58."""
 CUTOFF = 8.0
 """Radial cutoff in angstrom where nep.in does not tell: GPUMD's default."""
-NANOMETRES = 0.15
-"""Where the nearest atoms of most atoms are closer than this part, lengths are in nm."""
+DENSEST = 1.0
+"""Least volume per atom in cubic angstrom: diamond has 5.7, hydrogen in the middle of Jupiter 1.5."""
 ALONE = 5.0
 """An atom without another one within this distance in angstrom, in a frame of several, is alone."""
 FEWEST = 10
 """Frames that an outlying density needs to stand out from."""
 DENSITY = 0.3
-"""Least deviation of the logarithm of the volume per atom that counts, beside twenty spreads."""
+"""Least deviation of the logarithm of the volume per atom that counts, beside twenty spreads and the usual range."""
 _UNKNOWN_RADIUS = 2.0
+
+
+def set_dense_aside(frames: Sequence[Frame]) -> tuple[list[Frame], list[Finding]]:
+    """Take out frames too dense to be matter, which have too many neighbours to be looked at any further."""
+    kept = [frame for frame in frames if frame.volume / frame.n_atoms >= DENSEST]
+    fix = "give positions and cell in angstrom, not in nm or as fractions; nothing else of the frame has been looked at"
+    found = [
+        at_comment(frame, "error", "too-dense", _how_dense(frame), fix)
+        for frame in frames
+        if frame.volume / frame.n_atoms < DENSEST
+    ]
+    return kept, found
+
+
+def _how_dense(frame: Frame) -> str:
+    return (
+        f"the volume per atom is {frame.volume / frame.n_atoms:.2g} cubic angstrom, expected at least {DENSEST:g}: no "
+        "matter is so dense"
+    )
 
 
 def check_distances(frames: Sequence[Frame]) -> list[Finding]:
@@ -57,16 +76,12 @@ def _too_close(frame: Frame, pairs: Pairs, part: Floats, mine: NDArray[np.int64]
         which = f"{frame.species[a]} (atom {a + 1}) and its periodic image"
     message = f"{which} are {pairs.distance[worst]:.2f} angstrom apart, {part[worst]:.0%} of the sum of their radii"
     severity: Severity = "error" if part[worst] < OVERLAP else "warning"
-    return [at_atom(frame, b, severity, "short-distance", message, _why_close(frame, pairs, part, mine))]
+    return [at_atom(frame, b, severity, "short-distance", message, _why_close(frame))]
 
 
-def _why_close(frame: Frame, pairs: Pairs, part: Floats, mine: NDArray[np.int64]) -> str:
+def _why_close(frame: Frame) -> str:
     if frame.n_atoms > 1 and frame.positions.min() >= 0.0 and frame.positions.max() <= 1.0:
         return "the positions look like fractional ones: give Cartesian ones in angstrom"
-    nearest = np.full(len(pairs.types), np.inf)
-    np.minimum.at(nearest, pairs.i[mine], part[mine])
-    if np.median(nearest[np.isfinite(nearest)]) < NANOMETRES:
-        return "all distances are so short: give positions and cell in angstrom, not in nm"
     return "look at the structure and at its cell"
 
 
@@ -89,12 +104,12 @@ def check_cells(frames: Sequence[Frame], cutoff: float) -> list[Finding]:
     cutoff
         Radial cutoff in angstrom.
     """
-    return _thin(frames, cutoff) + _vacuum(frames, cutoff) + _densities(frames)
+    return _thin(frames, cutoff) + _left_handed(frames) + _vacuum(frames, cutoff) + _densities(frames)
 
 
 def thickness(cell: Floats) -> Floats:
     """Distance between opposite faces of a cell, ``(3,)`` in angstrom."""
-    return 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0))
 
 
 def _thin(frames: Sequence[Frame], cutoff: float) -> list[Finding]:
@@ -107,6 +122,15 @@ def _thin(frames: Sequence[Frame], cutoff: float) -> list[Finding]:
     )
     fix = "training is right for such cells, but atoms see their own images: have larger ones among the frames, too"
     return [at_comment(thin[0], "note", "thin-cell", message, fix, thin)]
+
+
+def _left_handed(frames: Sequence[Frame]) -> list[Finding]:
+    left = [frame for frame in frames if np.linalg.det(frame.cell) < 0]
+    if not left:
+        return []
+    message = f"the cell vectors of {of_all(left, frames)} are left-handed"
+    fix = "training is right for them, but other programs refuse them: exchange two vectors, or reverse all three"
+    return [at_comment(left[0], "note", "left-handed", message, fix, left)]
 
 
 def _vacuum(frames: Sequence[Frame], cutoff: float) -> list[Finding]:
@@ -138,7 +162,7 @@ def _densities(frames: Sequence[Frame]) -> list[Finding]:
         return []
     logs = np.log([frame.volume / frame.n_atoms for frame in frames])
     rest = without_composition(logs, fractions(frames))
-    limit = max(DENSITY, 20.0 * spread(rest), 3.0 * float(np.percentile(np.abs(rest), 98)))
+    limit = max(DENSITY, 20.0 * spread(rest), 5.0 * float(np.percentile(np.abs(rest), 90)))
     found = []
     for k in np.flatnonzero(np.abs(rest) > limit).tolist():
         times = f"{np.exp(abs(rest[k])):.2g} times as {'large' if rest[k] > 0 else 'small'}"

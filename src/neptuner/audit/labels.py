@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+import numpy as np
+
 from neptuner.audit.findings import Finding, at_comment, of_all
 from neptuner.files.frames import Frame
+
+MOVED = 1e-3
+"""Distances in angstrom that differ by less are the same, written with fewer digits."""
 
 
 def check_labels(frames: Sequence[Frame]) -> list[Finding]:
@@ -50,8 +55,17 @@ def _copied(frames: Sequence[Frame]) -> list[Finding]:
         if frame.forces is None or frame.n_atoms < 2 or not frame.forces.any():
             continue
         first = seen.setdefault(sha256(frame.forces.tobytes()).digest(), frame)
-        if first is not frame and (first.positions.tobytes() != frame.positions.tobytes()):
+        if first is not frame and not _only_moved(first, frame):
             message = f"the forces are exactly those of frame {first.number}, whose positions are others"
             fix = "look which of the two frames the forces belong to, and leave the other out"
             found.append(at_comment(frame, "error", "copied-forces", message, fix))
     return found
+
+
+def _only_moved(first: Frame, frame: Frame) -> bool:
+    """Whether two frames are the same but for a shift of all atoms, and for cell vectors added to some."""
+    if first.n_atoms != frame.n_atoms or np.abs(first.cell - frame.cell).max() > MOVED:
+        return False
+    steps = (frame.positions - first.positions) @ np.linalg.inv(frame.cell)
+    steps -= steps[0]
+    return bool(np.abs((steps - np.round(steps)) @ frame.cell).max() < MOVED)

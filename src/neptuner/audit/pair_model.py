@@ -11,7 +11,7 @@ forces are linear in c. For oxides, nitrides and tellurides this reproduces nine
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,10 @@ FORCES_PER_COEFFICIENT = 5
 """Force components that there must be for each coefficient."""
 SOFTENING = 1e-6
 """Ridge of the fit, relative to the mean of the squares."""
+NEAREST = 0.3
+"""Pairs closer than this, in angstrom, are atoms on top of each other: no potential is fitted to them."""
+ROUNDS = 8
+"""Rounds in which frames that the others contradict lose their weight."""
 
 _VOIGT = ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (2, 0))
 
@@ -52,7 +56,7 @@ class Predictions:
 def predict_from_forces(frames: Sequence[Frame]) -> Predictions | None:
     """Fit the model to the forces of some frames and predict all.
 
-    Large forces count less, so that single wrong frames do not spoil the fit.
+    Large forces count less, and so do frames that the others contradict: some wrong ones do not spoil the fit.
 
     Parameters
     ----------
@@ -74,21 +78,52 @@ def predict_from_forces(frames: Sequence[Frame]) -> Predictions | None:
 
 
 def _fit(frames: Sequence[Frame], elements: Sequence[str], n_coefficients: int) -> Floats:
-    """Least squares with rows weighed down by their force, ``(n_coefficients,)``."""
-    labels = np.concatenate([frame.forces for frame in frames if frame.forces is not None])
-    size = np.linalg.norm(labels, axis=1)
-    usual = max(float(np.median(size)), 1e-6)
-    weights = 1.0 / (usual**2 + size**2)
-    squares, moments, at = np.zeros((n_coefficients, n_coefficients)), np.zeros(n_coefficients), 0
-    for pairs in find_pairs(frames, elements, CUTOFF):
-        n_atoms = len(pairs.types)
+    """Least squares over atoms weighed by their force and frames by their agreement, ``(n_coefficients,)``."""
+    squares, moments, sizes = _normal_equations(frames, elements, n_coefficients)
+    trust: Floats = np.ones(len(frames))
+    coefficients: Floats = np.zeros(n_coefficients)
+    for _ in range(ROUNDS):
+        matrix = np.tensordot(trust, squares, 1)
+        matrix[np.diag_indices_from(matrix)] += SOFTENING * np.trace(matrix) / n_coefficients + 1e-300
+        coefficients = np.asarray(np.linalg.solve(matrix, trust @ moments), np.float64)
+        misfit = sizes - 2.0 * moments @ coefficients + (squares @ coefficients) @ coefficients
+        trust = 1.0 / (1.0 + (np.maximum(misfit, 0.0) / max(float(np.median(misfit)), 1e-12)) ** 2)
+    return coefficients
+
+
+def _normal_equations(
+    frames: Sequence[Frame], elements: Sequence[str], n_coefficients: int
+) -> tuple[Floats, Floats, Floats]:
+    """Squares, moments and squared labels of each frame, a mean over its atoms.
+
+    Their shapes are ``(n_frames, n_coefficients, n_coefficients)``, ``(n_frames, n_coefficients)`` and ``(n_frames,)``.
+    """
+    usual = max(float(np.median(np.concatenate([_sizes(frame) for frame in frames]))), 1e-6)
+    squares, moments = np.empty((len(frames), n_coefficients, n_coefficients)), np.empty((len(frames), n_coefficients))
+    labels = np.empty(len(frames))
+    for pairs in _pairs(frames, elements):
         rows = _force_rows(pairs, len(elements))
-        here = slice(at, at + n_atoms)
-        squares += np.einsum("aip,a,aiq->pq", rows, weights[here], rows, optimize=True)
-        moments += np.einsum("aip,a,ai->p", rows, weights[here], labels[here], optimize=True)
-        at += n_atoms
-    squares[np.diag_indices_from(squares)] += SOFTENING * np.trace(squares) / n_coefficients + 1e-300
-    return np.linalg.solve(squares, moments)
+        for k in range(pairs.n_frames):
+            frame, here = frames[pairs.first + k], slice(pairs.start[k], pairs.start[k + 1])
+            weight = np.repeat(1.0 / np.sqrt((usual**2 + _sizes(frame) ** 2) * frame.n_atoms), 3)
+            mine = rows[here].reshape(-1, n_coefficients) * weight[:, None]
+            forces = np.asarray(frame.forces).ravel() * weight
+            squares[pairs.first + k], moments[pairs.first + k] = mine.T @ mine, forces @ mine
+            labels[pairs.first + k] = forces @ forces
+    return squares, moments, labels
+
+
+def _sizes(frame: Frame) -> Floats:
+    """Sizes of the forces, ``(n_atoms,)``; none without forces."""
+    return np.zeros(0) if frame.forces is None else np.asarray(np.linalg.norm(frame.forces, axis=1))
+
+
+def _pairs(frames: Sequence[Frame], elements: Sequence[str]) -> Iterator[Pairs]:
+    """Pairs within the cutoff, but those of atoms on top of each other."""
+    for pairs in find_pairs(frames, elements, CUTOFF):
+        apart = pairs.distance > NEAREST
+        near = (pairs.i[apart], pairs.j[apart], pairs.vector[apart], pairs.distance[apart])
+        yield Pairs(pairs.first, pairs.start, pairs.types, *near)
 
 
 def _force_rows(pairs: Pairs, n_elements: int) -> Floats:
@@ -109,7 +144,7 @@ def _predict(frames: Sequence[Frame], elements: Sequence[str], coefficients: Flo
     by_key = coefficients.reshape(-1, FUNCTIONS)
     forces: list[Floats] = []
     energy, virial = np.zeros(len(frames)), np.zeros((len(frames), 6))
-    for pairs in find_pairs(frames, elements, CUTOFF):
+    for pairs in _pairs(frames, elements):
         values, slopes = _functions(pairs.distance)
         mine = by_key[_element_pairs(pairs, len(elements))].T
         phi, slope = (values * mine).sum(axis=0), (slopes * mine).sum(axis=0) / pairs.distance

@@ -53,7 +53,8 @@ def check_leakage(train: Sequence[Frame], test: Sequence[Frame]) -> list[Finding
         return []
     fix = leakage.group.sentence if leakage.group else "leave such frames out of one of the sets"
     if leakage.kind == "relatives":
-        return [at_comment(test[0], "note", "relatives", leakage.sentence.rstrip("."), fix)]
+        message = leakage.sentence.removesuffix(fix).rstrip(". ")
+        return [at_comment(test[0], "note", "relatives", message, fix)]
     close = [
         frame
         for frame, distance in zip(test, held_out.distances, strict=True)

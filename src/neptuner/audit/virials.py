@@ -10,19 +10,30 @@ from numpy.typing import NDArray
 
 from neptuner.audit.findings import Finding, at_comment, of_all
 from neptuner.audit.robust import fractions, without_composition
-from neptuner.audit.scales import CLEARER, EXPLAINED, Scale, wrong_scale
+from neptuner.audit.scales import Scale, fit_of, wrong_scale
 from neptuner.files.frames import Frame, missing_shear
 
 Floats = NDArray[np.float64]
 
 FEWEST = 10
 """Frames with virials that there must be."""
-FAR, NEAR = 4.0, 1.5
-"""A single virial is wrong if it is further off than so many medians, and on another scale within so many."""
+FAR, NEAR = 8.0, 4.0
+"""A single virial is wrong if it is further off than so many medians, and on another scale within so many.
+
+That scale must also make it fit so many times better than it does, and leave less than a fourth of what is expected."""
+EXPLAINED, CLEARER = 0.8, 1.25
+"""Components stand in another order if this leaves so small a part of them to the quick model, and as written they
+leave so many times as much."""
 KBAR, GPA = 1602.1766, 160.21766
 """One eV/angstrom^3 in either."""
 
 _NAMES = np.array(["xx", "yy", "zz", "xy", "yz", "zx"])
+
+_CAUSES = {
+    "xy holds zx, yz holds xy, zx holds yz": ", as if VASP's XX YY ZZ XY YZ ZX had been read as xx yy zz yz xz xy",
+    "xy holds yz, yz holds zx, zx holds xy": ", as if ASE's xx yy zz yz xz xy had been read as xx yy zz xy yz zx",
+}
+"""Known ways to come to an order."""
 
 
 def check_zero_virials(frames: Sequence[Frame]) -> list[Finding]:
@@ -64,8 +75,9 @@ def check_virials(frames: Sequence[Frame], predicted: Floats) -> list[Finding]:
     atoms = np.array([frame.n_atoms for frame in mine])[:, None]
     given, model = np.array([frame.virial for frame in mine]) / atoms, predicted[chosen] / atoms
     scales, shares = _scales(mine), fractions(mine)
-    scores = [_score(scale.factor[:, None] * given, model, shares) for scale in scales]
-    if (scale := wrong_scale(scales, scores)) is not None:
+    beyond = _parts(model, shares)
+    fits = [fit_of(_parts(scale.factor[:, None] * given, shares), beyond) for scale in scales]
+    if (scale := wrong_scale(scales, fits)) is not None:
         message = f"in {of_all(mine, frames)} {scale.message}"
         return [at_comment(mine[0], "error", "virial-unit", message, scale.fix, mine)]
     return _single(mine, given, model, shares, scales) + _order(mine, given, model)
@@ -94,12 +106,6 @@ def _scales(frames: Sequence[Frame]) -> list[Scale]:
     return scales
 
 
-def _score(given: Floats, model: Floats, shares: Floats) -> float:
-    """Part of the variation beyond composition that the model leaves unexplained."""
-    rest, whole = _parts(given - model, shares), _parts(given, shares)
-    return float(np.median(np.abs(rest)) / max(float(np.median(np.abs(whole))), 1e-12))
-
-
 def _parts(virials: Floats, shares: Floats) -> Floats:
     """Mean of the diagonal beyond composition, and what each diagonal component differs from it, ``(n_frames, 4)``."""
     mean = virials[:, :3].mean(axis=1)
@@ -118,12 +124,12 @@ def _single(
         np.sqrt(((scale.factor[:, None] * given - shift)[:, :3] ** 2).mean(axis=1)) for scale in scales
     ])  # fmt: skip
     usual, best = float(np.median(off[0])), off.argmin(axis=0)
-    found = []
-    for k in np.flatnonzero((off[0] > FAR * usual) & (off.min(axis=0) < NEAR * usual)).tolist():
-        scale = scales[best[k]]
-        if off[best[k], k] * FAR < off[0, k]:
-            found.append(at_comment(frames[k], "error", "virial-unit", f"here {scale.message}", scale.fix))
-    return found
+    least, expected = off.min(axis=0), np.sqrt((shift[:, :3] ** 2).mean(axis=1))
+    wrong = (off[0] > FAR * usual) & (least < NEAR * usual) & (FAR * least < off[0]) & (NEAR * least < expected)
+    return [
+        at_comment(frames[k], "error", "virial-unit", f"here {scales[best[k]].message}", scales[best[k]].fix)
+        for k in map(int, np.flatnonzero(wrong))
+    ]
 
 
 def _order(frames: Sequence[Frame], given: Floats, model: Floats) -> list[Finding]:
@@ -136,18 +142,38 @@ def _order(frames: Sequence[Frame], given: Floats, model: Floats) -> list[Findin
         a, b = given[mine, part], model[mine, part]
         if part.start == 0:
             a, b = a - a.mean(axis=1)[:, None], b - b.mean(axis=1)[:, None]
-        orders = list(permutations(range(3)))
-        scores = [
-            float(np.median(np.abs(a[:, order] - b)) / max(float(np.median(np.abs(a))), 1e-12)) for order in orders
-        ]
-        best = int(np.argmin(scores))
-        if best and scores[best] < EXPLAINED and scores[0] > CLEARER * scores[best]:
-            found.append(_misplaced([frames[k] for k in mine], name, _NAMES[part], orders[best]))
+        scores = {order: _misplacement(a[:, order], b) for order in permutations(range(3))}
+        best = min(scores, key=scores.__getitem__)
+        if scores[best] < EXPLAINED and scores[0, 1, 2] > CLEARER * scores[best]:
+            agreement = _agreement(a, b), _agreement(a[:, best], b)
+            found.append(_misplaced(frames, [frames[k] for k in mine.tolist()], name, _NAMES[part], best, agreement))
     return found
 
 
-def _misplaced(frames: Sequence[Frame], name: str, names: NDArray[np.str_], order: Sequence[int]) -> Finding:
-    held = ", ".join(f"{names[where]} holds {names[k]}" for k, where in enumerate(order) if where != k)
-    message = f"the {name} virials of {len(frames)} frames stand in the wrong order: {held}"
+def _misplacement(given: Floats, model: Floats) -> float:
+    """Part of the components that the model leaves unexplained."""
+    return float(np.median(np.abs(given - model)) / max(float(np.median(np.abs(given))), 1e-12))
+
+
+def _agreement(given: Floats, model: Floats) -> float:
+    return float(np.corrcoef(given.ravel(), model.ravel())[0, 1])
+
+
+def _misplaced(
+    everything: Sequence[Frame],
+    frames: Sequence[Frame],
+    name: str,
+    names: NDArray[np.str_],
+    order: tuple[int, ...],
+    agreement: tuple[float, float],
+) -> Finding:
+    """Say which component stands where; ``order[k]`` is the place of component k."""
+    held = [f"{names[k]} holds {names[order.index(k)]}" for k in range(3) if order[k] != k]
+    cause = _CAUSES.get(", ".join(held), "")
+    message = (
+        f"the {name} virials of {of_all(frames, everything)} stand in each other's place: {', '.join(held)}{cause} "
+        f"(correlation with a quick model fitted to forces: {agreement[0]:.2f} as written, {agreement[1]:.2f} once "
+        "put right)"
+    )
     fix = "write the nine as xx xy xz yx yy yz zx zy zz (VASP lists XX YY ZZ XY YZ ZX, ASE xx yy zz yz xz xy)"
     return at_comment(frames[0], "error", "virial-order", message, fix, frames)
