@@ -147,8 +147,8 @@ def _single_sentence(results: Results) -> str:
         return ""
     return (
         f"The winners do not go together: {best.name} {best.best_value} alone gains {numbers.gain(alone)} on "
-        f"validation, the combined model {numbers.gain(together)}. Take the single change, or combine fewer of them: the ablation "
-        "tells which are better left out."
+        f"validation, the combined model {numbers.gain(together)}. Take the single change, or combine fewer of them: "
+        "the ablation tells which are better left out."
     )
 
 
