@@ -15,7 +15,9 @@ from typer.testing import CliRunner, Result
 
 import neptuner.audit
 from checked_data import N_TEST, N_TRAIN, NET_FORCE, NO_NUMBER, bad_line, clean_frames, write_clean, write_flawed
+from neptuner.audit.audit import audit
 from neptuner.cli.app import app
+from neptuner.cli.check import _write_suggestion
 from neptuner.errors import InputError
 from neptuner.files.extxyz import write_frames
 from neptuner.files.nep_in import read_nep_in
@@ -162,6 +164,40 @@ def test_missing_and_empty_files_are_errors_of_one_sentence(tmp_path: Path) -> N
         assert done.returncode == 2
         assert done.stdout == ""
         assert re.fullmatch(rf"neptuner: {call[-1]}: .*\n", done.stderr)
+
+
+def test_the_training_set_is_no_test_set(tmp_path: Path) -> None:
+    train, _ = write_clean(tmp_path)
+    (tmp_path / "link.xyz").symlink_to(train)
+    for test in (train, tmp_path / "link.xyz"):
+        with pytest.raises(InputError, match="is the training set, too"):
+            CliRunner().invoke(app, ["check", str(train), str(test)], catch_exceptions=False)
+
+
+def test_page_and_settings_need_names_of_their_own(tmp_path: Path) -> None:
+    train, _ = write_clean(tmp_path)
+    both = str(tmp_path / "both.html")
+    with pytest.raises(InputError, match="for both --html and --suggest"):
+        CliRunner().invoke(app, ["check", str(train), "--html", both, "--suggest", both], catch_exceptions=False)
+
+
+def test_settings_that_appear_during_the_audit_are_kept(tmp_path: Path) -> None:
+    train, _ = write_clean(tmp_path)
+    found, path = audit(train), tmp_path / "nep.in"
+    path.write_text("type 1 Te\n")
+    with pytest.raises(InputError, match="is there by now"):
+        _write_suggestion(found, path)
+    assert path.read_text() == "type 1 Te\n"
+
+
+def test_a_name_that_is_not_utf8_gets_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, _ = write_clean(tmp_path)
+    odd = train.rename(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff.xyz"))
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    done = program("check", odd, "--html", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "odd?.xyz  24 frames" in done.stdout
+    assert "odd?.xyz" in (tmp_path / "page.html").read_text()
 
 
 def test_a_terminal_gets_colours_and_whole_words(flawed: tuple[Path, Path], tmp_path: Path) -> None:

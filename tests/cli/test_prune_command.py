@@ -56,6 +56,7 @@ def test_errors_are_one_sentence(tmp_path: Path) -> None:
     for call, expected in (
         ((nep, "--tolerance", 1), "give the data set"),
         ((nep, data, "--out", tmp_path / "no" / "nep.txt"), "cannot be written"),
+        ((nep, data, "--out", data), "holds the frames"),
     ):
         done = run(*call)
         assert done.returncode == 2

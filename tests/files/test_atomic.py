@@ -35,6 +35,13 @@ def test_original_survives_a_failed_replacement(tmp_path: Path, monkeypatch: pyt
     assert names(tmp_path) == ["nep.txt"]
 
 
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "no" / "nep.txt"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_text(path, "new")
+    assert caught.value.filename == str(path)
+
+
 def test_text_that_cannot_be_encoded_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("old")

@@ -82,6 +82,7 @@ def test_an_end_within_a_frame_is_an_error(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.xyz"
-    path.write_text("")
-    with pytest.raises(InputError, match="is empty"):
-        survey_frames(path)
+    for text in ("", "\n", " \n\n"):
+        path.write_text(text)
+        with pytest.raises(InputError, match="is empty"):
+            survey_frames(path)

@@ -89,6 +89,11 @@ def test_there_is_nothing_else(server: LiveServer, path: str) -> None:
     assert ask(server, path)[0] == 404
 
 
+def test_odd_addresses_are_answered(server: LiveServer) -> None:
+    assert ask(server, f"/state.json?since={'9' * 5000}")[0] == 200
+    assert ask(server, "http://[/state.json")[0] == 404
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8642", "127.0.0.1.evil.example", "192.168.0.1:8642", ""]
 )

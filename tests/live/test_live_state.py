@@ -149,6 +149,16 @@ def test_a_damaged_file_leaves_what_was_known(study: RunningStudy) -> None:
     assert live.state()["problem"] == ""
 
 
+@pytest.mark.parametrize("key", ["finished", "data", "sweep", "combined"])
+def test_a_file_that_lacks_something_is_a_problem_not_a_crash(study: RunningStudy, key: str) -> None:
+    kept = {name: value for name, value in study.results.items() if name != key}
+    (study.folder / "results.json").write_text(json.dumps(kept))
+    state = LiveStudy(study.folder).state()
+    study.write()
+    assert state["problem"] == f"results.json does not follow its schema: KeyError({key!r})"
+    assert state["phase"] == "preparation"
+
+
 def test_a_folder_that_is_no_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no study directory"):
         LiveStudy(tmp_path)

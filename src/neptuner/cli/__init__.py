@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -11,6 +12,8 @@ def main() -> None:
     # kernels bring their own threads: those of a linear-algebra library would only get in their way
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # names of files that the terminal's encoding lacks
     from neptuner.cli.app import app
     from neptuner.errors import NeptunerError
 

@@ -28,6 +28,7 @@ def check(
     Both files are read to the end whatever is wrong with them. The exit code is 2 if there are errors; warnings and
     notes leave it at 0.
     """
+    _refuse_twice(train, test)
     _look_ahead(html, suggest)
     from neptuner.audit.audit import audit
 
@@ -44,6 +45,14 @@ def check(
         raise typer.Exit(2)
 
 
+def _refuse_twice(train: Path, test: Path | None) -> None:
+    """Refuse a test set that is the training set: there would be nothing to compare."""
+    from neptuner.errors import InputError
+
+    if test is not None and train.exists() and test.exists() and train.samefile(test):
+        raise InputError("is the training set, too; give frames that are not trained on, or none", path=test)
+
+
 def _look_ahead(html: Path | None, suggest: Path | None) -> None:
     """Refuse what could not be written in the end."""
     from neptuner.errors import InputError
@@ -53,6 +62,8 @@ def _look_ahead(html: Path | None, suggest: Path | None) -> None:
     for path in (html, suggest):
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise InputError("cannot be written; expected the name of a file in a folder that exists", path=path)
+    if html is not None and suggest is not None and html.absolute() == suggest.absolute():
+        raise InputError("is named for both --html and --suggest; give one of them another name", path=html)
     if suggest is not None and suggest.exists():
         raise InputError("is there already, and is not overwritten; give --suggest another name", path=suggest)
 
@@ -77,6 +88,8 @@ def _write_suggestion(found: Audit, path: Path) -> str:
 
     if found.suggestion is None:
         raise InputError("not written: without a readable frame nothing can be suggested", path=path)
+    if path.exists():  # since the audit began
+        raise InputError("not written: it is there by now, and is not overwritten", path=path)
     write_text(path, found.suggestion.text)
     return f"{path}: settings to begin with, with their reasons"
 

@@ -22,7 +22,7 @@ def prune(
         typer.Option(metavar='"neuron 20"', help="A size to prune to, or with --tolerance not below; may be repeated."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the smaller nep.txt there.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads (default: every processor).")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads (default: every processor).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Say what the parts of a potential are worth, and leave out those without effect, or with little."""
@@ -31,6 +31,8 @@ def prune(
 
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise InputError("cannot be written; expected the name of a file in a folder that exists", path=out)
+    if out is not None and data is not None and out.exists() and data.exists() and out.samefile(data):
+        raise InputError("holds the frames, which the potential would overwrite; give --out another name", path=out)
     result = pruning.prune(model, data, tolerance=tolerance, keep=keep or [], out=out, threads=threads)
     if as_json:
         print(json.dumps(result))

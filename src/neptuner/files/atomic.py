@@ -28,6 +28,10 @@ def write_bytes(path: str | Path, content: bytes, *, sync: bool = False) -> None
                 file.flush()
                 os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is not None:  # the file that was asked for, not the temporary one
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

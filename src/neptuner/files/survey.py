@@ -26,7 +26,7 @@ def survey_frames(path: str | Path) -> tuple[list[Frame], list[InputError]]:
     """
     with open_text(path) as file:
         lines = file.readlines()
-    if not lines:
+    if all(line.isspace() for line in lines):
         raise InputError("is empty, expected frames in extended XYZ", path=path)
     return _survey(lines, str(path))
 

@@ -17,6 +17,8 @@ from neptuner.live.state import LiveStudy
 from neptuner.report.template import html_document, script_json
 
 HOST, PORT = "127.0.0.1", 8642
+DIGITS = 20
+"""More than a revision has; Python refuses to read numbers of thousands of them."""
 TRIED = 20
 """Ports that are tried where none is asked for."""
 NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -85,7 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
         if name not in NAMES:
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"this page is for the machine it runs on\n")
             return
-        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        try:
+            path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        except ValueError:  # no address at all, such as http://[
+            path, query = "", {}
         if path == "/":
             self._answer(HTTPStatus.OK, "text/html", self._page)
         elif path == "/state.json":
@@ -140,4 +145,4 @@ def _policy(page: str) -> str:
 
 
 def _whole_number(word: str) -> int:
-    return int(word) if word.isdecimal() else 0
+    return int(word) if word.isdecimal() and len(word) < DIGITS else 0

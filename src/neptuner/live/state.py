@@ -21,6 +21,8 @@ from neptuner.study.store import is_open
 
 SHORTEST = 0.5
 """Seconds between two looks at the directory, however many readers ask."""
+BROKEN = (AttributeError, KeyError, TypeError, IndexError, ValueError, RecursionError)
+"""What a ``results.json`` that was edited by hand, or is of a version in between, can raise."""
 LOG_TAIL = 65_536
 """Bytes from the end of a log."""
 
@@ -61,7 +63,11 @@ class LiveStudy:
         """
         with self._lock:
             self._look()
-            return self._state(since)
+            try:
+                return self._state(since)
+            except BROKEN as error:
+                self._results, self._problem = None, _broken(error)
+                return self._state(since)
 
     def log(self, name: str) -> str | None:
         """End of the log of a training or a run of molecular dynamics of this study; None if it has none."""
@@ -98,8 +104,8 @@ class LiveStudy:
             self._results, self._summary, self._problem = results, said, ""
         except NeptunerError as error:
             self._problem = str(error)
-        except (AttributeError, KeyError, TypeError, IndexError) as error:
-            self._problem = f"results.json does not follow its schema: {error!r}"
+        except BROKEN as error:
+            self._problem = _broken(error)
         self._summarised = self._trials.revision
 
     def _state(self, since: int) -> dict[str, Any]:
@@ -136,6 +142,10 @@ def _dynamics(folder: Path, run: dict[str, Any], active: bool) -> dict[str, Any]
     step = run["steps"] if state == DONE else md_step(folder / run["directory"]) if state == RUNNING else 0
     names = ("id", "kind", "model", "seed", "steps", "error", "kappa", "blocked_error", "seconds")
     return {**{name: run[name] for name in names}, "state": state, "step": step}
+
+
+def _broken(error: Exception) -> str:
+    return f"results.json does not follow its schema: {error!r}"
 
 
 def _signature(path: Path) -> tuple[int, ...]:

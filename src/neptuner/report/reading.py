@@ -60,7 +60,7 @@ def _read_object(path: Path) -> dict[str, Any]:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError("no results.json here; run `neptuner study` first", path=path.parent) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"is not valid JSON ({error})", path=path) from error
     if not isinstance(raw, dict):
         raise InputError(f"holds {type(raw).__name__}, expected a JSON object", path=path)

@@ -33,14 +33,14 @@ def html_document(template: str, charts: Mapping[str, Chart] | None = None, **co
     environment = _environment(autoescape=True)
     environment.globals["asset"] = asset
     environment.filters |= {"bind": _bind, "json": script_json}
-    return environment.get_template(template).render(charts=charts or {}, **context)
+    return _encodable(environment.get_template(template).render(charts=charts or {}, **context))
 
 
 def markdown_document(template: str, **context: Any) -> str:
     """Fill in a template of a Markdown page."""
     environment = _environment(autoescape=False)
     environment.filters["cell"] = lambda value: re.sub(r"([|\\`*_<>\[\]])", r"\\\1", " ".join(str(value).split()))
-    return environment.get_template(template).render(**context)
+    return _encodable(environment.get_template(template).render(**context))
 
 
 @cache
@@ -52,7 +52,12 @@ def asset(name: str) -> Markup:
 def script_json(value: Any) -> Markup:
     """Return JSON that may stand in a ``<script>``: arrays of numpy to six digits, null for what is not finite."""
     text = json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+    return Markup(_encodable(text).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+
+
+def _encodable(text: str) -> str:
+    """Put a question mark for each byte of a file name that is not UTF-8, which no page can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _plain(value: Any) -> Any:
