@@ -138,12 +138,19 @@ def test_without_a_port_the_next_free_one_is_taken(study: RunningStudy) -> None:
         assert PORT <= first.server_address[1] < second.server_address[1] < PORT + 20
 
 
-def test_view_says_where_and_ends_with_a_signal(study: RunningStudy) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_view_says_where_and_ends_with_a_signal(study: RunningStudy, number: signal.Signals) -> None:
     code = f"from pathlib import Path; from neptuner.cli.view import view; view(Path({str(study.folder)!r}))"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert f"{study.folder} is shown at http://127.0.0.1:" in line
-    process.send_signal(signal.SIGINT)
-    _, complaint = process.communicate(timeout=20)
-    assert (process.returncode, complaint) == (0, "")
+    with subprocess.Popen(
+        ["/bin/sh", "-c", 'trap "" INT; exec "$0" "$@"', sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        try:
+            assert f"{study.folder} is shown at http://127.0.0.1:" in process.stdout.readline()
+            process.send_signal(number)
+            assert (process.wait(timeout=60), process.stderr.read()) == (0, "")
+        finally:
+            process.kill()

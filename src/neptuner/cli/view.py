@@ -20,12 +20,15 @@ def view(
     The page is for this machine alone, changes nothing, and asks nobody else for anything. For a study on another
     machine give the same command there, and here `ssh -L 8642:127.0.0.1:8642 MACHINE`.
     """
+    import signal
     import webbrowser
     from contextlib import suppress
 
     from neptuner.live.server import make_server
     from neptuner.live.state import LiveStudy
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell makes its background jobs deaf to the first
+        signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), make_server(LiveStudy(folder), port) as server:
         typer.echo(f"{folder} is shown at {server.address} (Ctrl-C ends it)")
         if open_browser:
