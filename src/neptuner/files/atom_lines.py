@@ -11,6 +11,9 @@ from neptuner.errors import InputError
 from neptuner.files.comment_line import Column, Place, real
 from neptuner.files.elements import ATOMIC_NUMBERS, ELEMENTS
 
+LARGEST = 1e18
+"""Bound of what atoms may have; squares of it still fit into single precision."""
+
 _MARK = "\0"
 _SYMBOLS = np.array(["", *ELEMENTS])
 
@@ -66,7 +69,7 @@ def read_numbers(
         values = np.array(list(map(float, numbers))).reshape(-1, n_atoms)
     except ValueError:
         raise _no_number(numbers, n_atoms, place) from None
-    if not np.isfinite(values).all() or "_" in (text := "".join(numbers)) or not text.isascii():
+    if not (np.abs(values) < LARGEST).all() or "_" in (text := "".join(numbers)) or not text.isascii():
         raise _no_number(numbers, n_atoms, place)
     splits = np.cumsum([column.count for column in columns])[:-1]
     return [np.ascontiguousarray(part.T) for part in np.split(values, splits)]
@@ -96,9 +99,11 @@ def _broken_rows(block: Sequence[str], n_atoms: int, width: int, place: Place) -
 
 def _no_number(numbers: Sequence[str], n_atoms: int, place: Place) -> InputError:
     for index, token in enumerate(numbers):
+        line = place.line + 2 + index % n_atoms
         try:
-            real(token)
+            number = real(token)
         except ValueError:
-            line = place.line + 2 + index % n_atoms
             return place.error(f"found `{shorten(token)}`, expected a finite number", line)
+        if abs(number) >= LARGEST:
+            return place.error(f"found `{shorten(token)}`, expected a number below {LARGEST:g} in size", line)
     raise AssertionError("called without a culprit")
