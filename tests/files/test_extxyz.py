@@ -149,7 +149,10 @@ BAD = {
         r"line 3: the atom line has 8 columns, expected 7",
     ),
     "blank atom line": (with_atom(1, ""), r"line 4: the atom line has 0 columns"),
-    "beyond physics": (with_atom(1, "O 2 2 2 0 0 -1e200"), r"line 4: found `-1e200`, expected a number below 1e\+18 in"),
+    "beyond physics": (
+        with_atom(1, "O 2 2 2 0 0 -1e200"),
+        r"line 4: found `-1e200`, expected a number below 1e\+18 in",
+    ),
     "not a number": (with_atom(1, "O 2 2 2 0 0 1.0abc"), r"line 4: found `1.0abc`, expected a finite number"),
     "underscore": (with_atom(1, "O 2 2 1_0 0 0 0"), r"line 4: found `1_0`"),
     "other digits": (with_atom(1, "O 2 2 ٣ 0 0 0"), r"line 4: found `٣`"),

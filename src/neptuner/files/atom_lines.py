@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,9 +11,6 @@ from numpy.typing import NDArray
 from neptuner.errors import InputError
 from neptuner.files.comment_line import Column, Place, real
 from neptuner.files.elements import ATOMIC_NUMBERS, ELEMENTS
-
-LARGEST = 1e18
-"""Bound of what atoms may have; squares of it still fit into single precision."""
 
 _MARK = "\0"
 _SYMBOLS = np.array(["", *ELEMENTS])
@@ -57,7 +55,7 @@ def read_species(symbols: Sequence[str], place: Place) -> NDArray[np.str_]:
 
 
 def read_numbers(
-    tokens: Sequence[str], width: int, columns: Sequence[Column], place: Place
+    tokens: Sequence[str], width: int, columns: Sequence[Column], place: Place, bound: float = math.inf
 ) -> list[NDArray[np.float64]]:
     """Numbers of the atoms, each ``(n_atoms, count)``; floats in bulk, one by one only to name the culprit."""
     numbers: list[str] = []
@@ -68,9 +66,9 @@ def read_numbers(
     try:
         values = np.array(list(map(float, numbers))).reshape(-1, n_atoms)
     except ValueError:
-        raise _no_number(numbers, n_atoms, place) from None
-    if not (np.abs(values) < LARGEST).all() or "_" in (text := "".join(numbers)) or not text.isascii():
-        raise _no_number(numbers, n_atoms, place)
+        raise _no_number(numbers, n_atoms, place, bound) from None
+    if not (np.abs(values) < bound).all() or "_" in (text := "".join(numbers)) or not text.isascii():
+        raise _no_number(numbers, n_atoms, place, bound)
     splits = np.cumsum([column.count for column in columns])[:-1]
     return [np.ascontiguousarray(part.T) for part in np.split(values, splits)]
 
@@ -97,13 +95,13 @@ def _broken_rows(block: Sequence[str], n_atoms: int, width: int, place: Place) -
     return place.error(message, first_atom + found - 1)
 
 
-def _no_number(numbers: Sequence[str], n_atoms: int, place: Place) -> InputError:
+def _no_number(numbers: Sequence[str], n_atoms: int, place: Place, bound: float) -> InputError:
     for index, token in enumerate(numbers):
         line = place.line + 2 + index % n_atoms
         try:
             number = real(token)
         except ValueError:
             return place.error(f"found `{shorten(token)}`, expected a finite number", line)
-        if abs(number) >= LARGEST:
-            return place.error(f"found `{shorten(token)}`, expected a number below {LARGEST:g} in size", line)
+        if abs(number) >= bound:
+            return place.error(f"found `{shorten(token)}`, expected a number below {bound:g} in size", line)
     raise AssertionError("called without a culprit")

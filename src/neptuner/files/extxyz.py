@@ -28,6 +28,9 @@ from neptuner.files.comment_line import (
 from neptuner.files.frames import Frame, allows_shear
 from neptuner.files.text import open_text
 
+LARGEST = 1e18
+"""Positions and forces are smaller; their squares still fit into single precision."""
+
 LARGEST_DISAGREEMENT = 1e-3
 """Largest difference in eV/atom between a virial and a stress given together, as in GPUMD."""
 
@@ -67,7 +70,7 @@ def read_frame(n_atoms: int, block: Sequence[str], place: Place) -> Frame:
     columns, width = read_columns(used, place)
     tokens = split_words(block, n_atoms, width, place)
     read = [columns[name] for name in ("pos", "forces") if name in columns]
-    vectors = read_numbers(tokens, width, read, place)
+    vectors = read_numbers(tokens, width, read, place, LARGEST)
     weight, energy_weight = read_weights(used, place)
     return Frame(
         species=read_species(tokens[columns["species"].first :: width], place),
