@@ -5,10 +5,22 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+    "msedge",
+)
+"""Programs that can print a page without a window."""
 
 
 def usable_cpus() -> int:
@@ -52,3 +64,8 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def find_browser() -> str | None:
+    """Return the path of a browser that can print without a window; None if there is none on PATH."""
+    return next((path for name in BROWSERS if (path := shutil.which(name)) is not None), None)

@@ -11,6 +11,15 @@ WIDTHS = (1280, 390)
 """A desk and a telephone, in CSS pixels."""
 
 
+DRAW_ALL = """
+for (const figure of document.querySelectorAll("figure[data-chart]:not(.drawn)")) {
+  figure.scrollIntoView(); return false;
+}
+return true;
+"""
+"""Scrolls to a chart that is not drawn yet; true when all are."""
+
+
 @dataclass
 class Browser:
     """A page in a browser, with what it said and asked for."""
@@ -37,6 +46,10 @@ class Browser:
         from selenium.webdriver.support.ui import WebDriverWait
 
         return WebDriverWait(self.driver, seconds).until(lambda _: self.run(script), f"never true: {script}")
+
+    def draw_all(self) -> None:
+        """Have every chart drawn, which they are when they come near the window."""
+        self.wait(DRAW_ALL)
 
     def find(self, selector: str) -> Any:
         """Return the first element of a CSS selector."""

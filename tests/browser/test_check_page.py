@@ -11,13 +11,6 @@ from checked_data import write_flawed
 from neptuner.audit.audit import audit
 from neptuner.report.check_page import write_check_page
 
-DRAW_ALL = """
-for (const figure of document.querySelectorAll("figure[data-chart]:not(.drawn)")) {
-  figure.scrollIntoView(); return false;
-}
-return true;
-"""
-
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -30,7 +23,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_chart_is_drawn_without_error_or_request(browser: Browser, page: Path, width: int, scheme: str) -> None:
     browser.open(page, width, scheme=scheme)
-    browser.wait(DRAW_ALL)
+    browser.draw_all()
     drawn = browser.run(
         "return [...document.querySelectorAll('figure[data-chart]')].map((f) => "
         "[f.dataset.chart, f.querySelector('.chart .main-svg') !== null, f.querySelector('.chart').clientWidth, "
@@ -48,7 +41,7 @@ def test_every_chart_is_drawn_without_error_or_request(browser: Browser, page: P
 @pytest.mark.parametrize("width", WIDTHS)
 def test_colours_change_between_sets_and_types(browser: Browser, page: Path, width: int) -> None:
     browser.open(page, width)
-    browser.wait(DRAW_ALL)
+    browser.draw_all()
     names = (
         "return [...document.querySelectorAll('figure')].filter((f) => f.dataset.chart.startsWith('descriptors'))"
         "[0].querySelector('.chart').data.map((trace) => trace.name)"
@@ -106,7 +99,7 @@ def test_a_point_says_which_frame_it_is(browser: Browser, page: Path) -> None:
     from selenium.webdriver import ActionChains
 
     browser.open(page)
-    browser.wait(DRAW_ALL)
+    browser.draw_all()
     figure = browser.find("figure[data-chart=energy-by-set]")
     browser.run("arguments[0].scrollIntoView({block: 'center'})", figure)
     ActionChains(browser.driver).move_to_element(figure.find_element("css selector", ".point")).perform()

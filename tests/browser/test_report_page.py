@@ -13,13 +13,6 @@ from synthetic_study import make_study
 
 from neptuner.report.write import write_report
 
-DRAW_ALL = """
-for (const figure of document.querySelectorAll("figure[data-chart]:not(.drawn)")) {
-  figure.scrollIntoView(); return false;
-}
-return true;
-"""
-
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -39,7 +32,7 @@ def add_search(folder: Path) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_chart_is_drawn_without_error_or_request(browser: Browser, page: Path, width: int, scheme: str) -> None:
     browser.open(page, width, scheme=scheme)
-    browser.wait(DRAW_ALL)
+    browser.draw_all()
     drawn = browser.run(
         "return [...document.querySelectorAll('figure[data-chart]')].map((f) => "
         "[f.dataset.chart, f.querySelector('.chart .main-svg') !== null, f.querySelector('.chart').clientWidth, "
@@ -133,7 +126,7 @@ def test_paper_shows_the_static_figures(browser: Browser, page: Path) -> None:
 
 def test_update_keeps_the_zoom(browser: Browser, page: Path) -> None:
     browser.open(page)
-    browser.wait(DRAW_ALL)
+    browser.draw_all()
     browser.run(
         "const place = document.querySelector('figure[data-chart=cost] .chart');"
         "return Plotly.relayout(place, {'yaxis.range': [0, 1]}).then(() => update('cost', charts.cost))"

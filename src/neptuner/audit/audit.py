@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +81,15 @@ def audit(train: Path, test: Path | None = None, nep_in: Path | None = None) -> 
     everything = [frame for frames in sets.values() for frame in frames]
     if not everything:
         return Audit(sets, [], found, None, None)
-    found += _check_settings(everything, nep_in)
+    cutoff = geometry.CUTOFF
+    if nep_in is not None:
+        given, wrong = settings.read_settings(nep_in)
+        found += wrong
+        if given is not None:
+            found += settings.check_settings(everything, given, nep_in)
+            cutoff = max(given.cutoff[::2])
     prints = fingerprints(everything)
-    found += _check_sets(list(sets.values()), everything, prints, _cutoff(nep_in))
+    found += _check_sets(list(sets.values()), everything, prints, cutoff)
     learnt = sets[str(train)] or everything
     around = find_neighbours(learnt)
     return Audit(sets, prints, found, around, suggest(learnt, around))
@@ -93,19 +99,6 @@ def _unreadable(error: InputError) -> Finding:
     path = None if error.path is None else str(error.path)
     fix = "mend the line; the rest of its frame has not been looked at"
     return Finding("error", "unreadable", error.message, fix, path, error.frame, error.line)
-
-
-def _check_settings(frames: Sequence[Frame], path: Path | None) -> list[Finding]:
-    if path is None:
-        return []
-    nep_in, found = settings.read_settings(path)
-    return found if nep_in is None else settings.check_settings(frames, nep_in, path)
-
-
-def _cutoff(path: Path | None) -> float:
-    """Give the largest radial cutoff of the settings, in angstrom; that of the checks where there are none."""
-    nep_in = None if path is None else settings.read_settings(path)[0]
-    return geometry.CUTOFF if nep_in is None else max(nep_in.cutoff[::2])
 
 
 def _check_sets(
@@ -136,5 +129,4 @@ def _check_sets(
 
 def _plain(finding: Finding) -> dict[str, Any]:
     """Fields of a finding, without those that are empty."""
-    given = {field.name: asdict(finding)[field.name] for field in fields(finding)}
-    return {name: value for name, value in given.items() if value not in (None, ())}
+    return {name: value for name, value in asdict(finding).items() if value not in (None, ())}

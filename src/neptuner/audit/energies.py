@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from neptuner.audit.findings import Finding, at_comment, of_all
 from neptuner.audit.pair_model import Predictions
-from neptuner.audit.pairs import elements_of
 from neptuner.audit.robust import fractions, log_volumes, spread, unusual, without_composition
 from neptuner.audit.scales import Scale, explains, fit_of, wrong_scale
-from neptuner.files.frames import Frame
+from neptuner.files.frames import Frame, elements_of
 
 Floats = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.audit.findings import Finding, Severity, at_atom, at_comment, of_all
-from neptuner.audit.pairs import Pairs, elements_of, find_pairs
+from neptuner.audit.pairs import Pairs, find_pairs
 from neptuner.audit.robust import fractions, spread, without_composition
 from neptuner.files.elements import COVALENT_RADII
-from neptuner.files.frames import Frame
+from neptuner.files.frames import Frame, elements_of
 
 Floats = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from neptuner.audit.pairs import elements_of, find_pairs
-from neptuner.files.frames import Frame
+from neptuner.audit.pairs import find_pairs
+from neptuner.files.frames import Frame, elements_of
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def find_neighbours(frames: Sequence[Frame]) -> Neighbours:
     step = max(1, -(-sum(frame.n_atoms for frame in frames) // MOST_ATOMS))
     chosen = frames[::step]
     edges = np.arange(0.0, REACH + BIN / 2, BIN)
-    histogram, atoms, density = np.zeros(len(edges) - 1), 0, 0.0
+    histogram, atoms = np.zeros(len(edges) - 1), 0
     for pairs in find_pairs(chosen, elements_of(chosen), REACH):
         histogram += np.histogram(pairs.distance, edges)[0]
         atoms += len(pairs.types)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neptuner.audit.pairs import Pairs, elements_of, find_pairs
-from neptuner.files.frames import Frame
+from neptuner.audit.pairs import Pairs, find_pairs
+from neptuner.files.frames import Frame, elements_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

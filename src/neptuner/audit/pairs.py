@@ -10,7 +10,6 @@ import numpy as np
 import vesin
 from numpy.typing import NDArray
 
-from neptuner.files.elements import ATOMIC_NUMBERS
 from neptuner.files.frames import Frame
 
 Floats = NDArray[np.float64]
@@ -49,12 +48,6 @@ class Pairs:
     def frame(self) -> Integers:
         """Frame of each atom, ``(n_atoms,)``, counted from the first of these."""
         return np.repeat(np.arange(self.n_frames), np.diff(self.start))
-
-
-def elements_of(frames: Sequence[Frame]) -> tuple[str, ...]:
-    """Elements of frames, by atomic number."""
-    symbols = {symbol for frame in frames for symbol in np.unique(frame.species).tolist()}
-    return tuple(sorted(symbols, key=ATOMIC_NUMBERS.__getitem__))
 
 
 def find_pairs(frames: Sequence[Frame], elements: Sequence[str], cutoff: float) -> Iterator[Pairs]:

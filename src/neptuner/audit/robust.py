@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neptuner.audit.pairs import elements_of
-from neptuner.files.frames import Frame
+from neptuner.files.frames import Frame, elements_of
 
 Floats = NDArray[np.float64]
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from neptuner.audit.findings import Finding, at_atom
-from neptuner.audit.pairs import elements_of
 from neptuner.errors import InputError
-from neptuner.files.frames import Frame
+from neptuner.files.frames import Frame, elements_of
 from neptuner.files.nep_in import NepIn, read_nep_in
 
 
@@ -25,14 +24,14 @@ def read_settings(path: Path) -> tuple[NepIn | None, list[Finding]]:
 
 def check_settings(frames: Sequence[Frame], nep_in: NepIn, path: Path) -> list[Finding]:
     """Find elements that only the frames or only the ``nep.in`` have."""
-    found, listed = [], " ".join(nep_in.type)
-    for symbol in elements_of(frames):
+    found, listed, elements = [], " ".join(nep_in.type), elements_of(frames)
+    for symbol in elements:
         if symbol not in nep_in.type:
             frame = next(frame for frame in frames if symbol in frame.species)
             atom = int(np.flatnonzero(frame.species == symbol)[0])
             message = f"{symbol} is not in the `type` line of {path} ({listed})"
             found.append(at_atom(frame, atom, "error", "element-not-in-type", message, f"add {symbol} to `type`"))
-    unused = [symbol for symbol in nep_in.type if symbol not in elements_of(frames)]
+    unused = [symbol for symbol in nep_in.type if symbol not in elements]
     if unused:
         message = f"`type` has {' '.join(unused)}, of which there is no atom in any frame"
         fix = "take it out of `type`: its parameters would stay what chance made them"

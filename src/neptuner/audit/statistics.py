@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neptuner.audit.pairs import elements_of
-from neptuner.files.frames import Frame
+from neptuner.files.frames import Frame, elements_of
 
 MOST_TYPES = 12
 """A key of the comment lines with more different values does not tell types of frames."""

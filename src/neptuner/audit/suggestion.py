@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from neptuner.audit.neighbours import Neighbours, find_neighbours
-from neptuner.audit.pairs import elements_of
 from neptuner.errors import InputError
-from neptuner.files.frames import Frame, missing_shear
+from neptuner.files.frames import Frame, elements_of, missing_shear
 from neptuner.files.nep_in import NepIn, as_settings
 from neptuner.files.nep_in_keywords import format_number
 from neptuner.potential.parameters import parameter_count

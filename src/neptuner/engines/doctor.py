@@ -18,7 +18,7 @@ from typing import Literal
 
 from neptuner import __version__
 from neptuner.errors import InputError
-from neptuner.machine import usable_cpus
+from neptuner.machine import BROWSERS, usable_cpus
 
 State = Literal["ok", "warning", "missing"]
 
@@ -28,7 +28,6 @@ EXTRAS = {
     "transport": "for STACIE beside our own conductivity",
 }
 """What the optional packages are for, by extra."""
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ENOUGH_DISK = 5e9
 MUCH_CACHE = 1e9
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.errors import InputError
+from neptuner.files.elements import ATOMIC_NUMBERS
 
 SYMMETRY_TOLERANCE = 1e-3
 """Part of the summed squared forces below which an off-diagonal moment counts as zero; see missing_shear."""
@@ -54,6 +55,12 @@ class Frame:
     def volume(self) -> float:
         """Volume of the cell in cubic angstrom; positive for a left-handed cell too."""
         return float(abs(np.linalg.det(self.cell)))
+
+
+def elements_of(frames: Iterable[Frame]) -> tuple[str, ...]:
+    """Elements of frames, by atomic number."""
+    symbols = {symbol for frame in frames for symbol in np.unique(frame.species).tolist()}
+    return tuple(sorted(symbols, key=ATOMIC_NUMBERS.__getitem__))
 
 
 def check_frames(

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from neptuner.errors import InputError
 from neptuner.files.atomic import write_bytes
+from neptuner.machine import find_browser
 
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-    "microsoft-edge",
-    "msedge",
-)
 PATIENCE = 120.0
 """Seconds that printing may take."""
-
-
-def find_browser() -> str | None:
-    """Return the path of a browser that can print without a window; None if there is none on PATH."""
-    return next((path for name in BROWSERS if (path := shutil.which(name)) is not None), None)
 
 
 def print_page(page: Path, pdf: Path) -> None:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.audit.neighbours import BIN, Neighbours
-from neptuner.audit.pairs import elements_of
 from neptuner.audit.robust import fractions, without_composition
 from neptuner.audit.statistics import forces_on, formula, frame_types
-from neptuner.files.frames import Frame
+from neptuner.files.frames import Frame, elements_of
 from neptuner.report.charts import CYCLE, DASHES, Array, Trace, axis, chart, dots, line, log_axis, panels, rule, thinned
 from neptuner.report.descriptor_map import descriptor_map
 from neptuner.report.numbers import several

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neptuner.files.elements import ATOMIC_NUMBERS
-from neptuner.files.frames import Frame
+from neptuner.files.frames import Frame, elements_of
 from neptuner.kernels.geometry import Geometry, build_geometry
 from neptuner.potential.settings import Settings
 
@@ -54,8 +54,7 @@ class Fingerprint:
 
 def fingerprints(frames: Sequence[Frame]) -> list[Fingerprint]:
     """Describe frames."""
-    symbols = {symbol for frame in frames for symbol in frame.species.tolist()}
-    elements = tuple(sorted(symbols, key=ATOMIC_NUMBERS.__getitem__))
+    elements = elements_of(frames)
     settings = Settings(elements, 4, (CUTOFF, 0.0), (0, 0), (0, 0), (1, 0, 0, 0, 0, 0, 0), (1,))
     order, found = np.array([ATOMIC_NUMBERS[symbol] for symbol in elements]), []
     for low in range(0, len(frames), FRAMES_AT_ONCE):
