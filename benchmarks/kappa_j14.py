@@ -4,9 +4,10 @@
     python benchmarks/kappa_j14.py run WORK --jobs 2          (hours; killed at any time, the same command goes on)
     neptuner kappa WORK/fe-4e-4
 
-The replicates are eight cells of 1000 atoms with as many of each cation but their own order; lattice parameter,
-thermostat and driving force are those of GPUMD's run.in, whose cell has 8000 atoms. Time steps are 2 fs in place of 1:
-the fastest vibrations take 50 fs, and twice as many picoseconds come of the same work.
+The replicates are cells of 1000 atoms with as many of each cation but their own order; lattice parameter, thermostat
+and driving force are those of GPUMD's run.in, whose cell has 8000 atoms. Time steps are longer than its 1 fs, because
+more picoseconds come of the same work: the fastest vibrations take 50 fs. Outputs are at the same times whatever the
+time step, so that runs of several can be read together.
 """
 
 from __future__ import annotations
@@ -27,18 +28,21 @@ RUN = """\
 potential     nep.txt
 velocity      900 seed {seed}
 
-time_step     2
+time_step     {time_step}
 ensemble      nvt_nhc 900 900 100
-dump_thermo   500
+dump_thermo   {picosecond}
 run           {equilibration}
 
 ensemble      nvt_nhc 900 900 100
-compute_hnemd 500 0 {force} 0
-compute_hac   5 1000 10
-compute_shc   2 125 1 1000 400
-dump_thermo   500
+compute_hnemd {picosecond} 0 {force} 0
+compute_hac   {hac} 1000 10
+compute_shc   {shc} {shc_lags} 1 1000 400
+dump_thermo   {picosecond}
 run           {production}
 """
+
+EQUILIBRATION, PRODUCTION = 20, 250
+"""In picoseconds."""
 
 
 def cell(source: Structure, seed: int) -> Structure:
@@ -56,28 +60,43 @@ def cell(source: Structure, seed: int) -> Structure:
     return Structure(species, positions, 5.0 * lattice * np.eye(3), (True, True, True), masses, None, none)
 
 
-def prepare(source: Path, work: Path, force: str, equilibration: int, production: int, replicates: int) -> None:
+def script(seed: int, force: str, time_step: int) -> str:
+    """run.in with outputs every picosecond, heat currents every 10 fs, and the spectrum's every 4 or 5."""
+    picosecond, shc = 1000 // time_step, max(1, 4 // time_step)
+    return RUN.format(
+        seed=seed,
+        force=force,
+        time_step=time_step,
+        picosecond=picosecond,
+        equilibration=EQUILIBRATION * picosecond,
+        production=PRODUCTION * picosecond,
+        hac=10 // time_step,
+        shc=shc,
+        shc_lags=500 // (shc * time_step),
+    )
+
+
+def prepare(source: Path, work: Path, force: str, time_step: int, replicates: range) -> None:
     """Write a folder for each replicate."""
     given = read_structure(source / "model.xyz")
-    for seed in range(1, replicates + 1):
+    for seed in replicates:
         folder = work / f"fe-{force}" / f"run{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         write_structure(folder / "model.xyz", cell(given, seed))
         shutil.copyfile(source / "nep.txt", folder / "nep.txt")
-        text = RUN.format(seed=seed, force=force, equilibration=equilibration, production=production)
-        (folder / "run.in").write_text(text)
+        (folder / "run.in").write_text(script(seed, force, time_step))
         print(folder)
 
 
-def run(work: Path, jobs: int) -> None:
+def run(work: Path, jobs: int, skin: float) -> None:
     """Run or go on with every folder, some at a time, one thread each."""
 
     def one(folder: Path) -> int:
-        command = [sys.executable, "-m", "neptuner", "md", folder, "--threads", "1", "--resume"]
+        command = [sys.executable, "-m", "neptuner", "md", folder, "--threads", "1", "--skin", skin, "--resume"]
         with (folder / "log.txt").open("a") as log:
             return subprocess.run(list(map(str, command)), stdout=log, stderr=log, check=False).returncode
 
-    folders = sorted(path.parent for path in work.glob("*/*/run.in"))
+    folders = sorted((path.parent for path in work.glob("*/*/run.in")), key=lambda path: (len(path.name), path.name))
     with ThreadPoolExecutor(jobs) as pool:
         for folder, code in zip(folders, pool.map(one, folders), strict=True):
             print(folder, "done" if code == 0 else f"exit code {code}", flush=True)
@@ -90,19 +109,19 @@ def main() -> None:
     first.add_argument("source", type=Path)
     first.add_argument("work", type=Path)
     first.add_argument("--force", default="4e-4", help="driving force in 1/angstrom")
-    first.add_argument("--equilibration", type=int, default=10_000)
-    first.add_argument("--production", type=int, default=125_000)
-    first.add_argument("--replicates", type=int, default=8)
+    first.add_argument("--time-step", type=int, default=2, choices=(1, 2, 5), help="in femtoseconds")
+    first.add_argument("--replicates", type=int, default=8, help="number of the last")
+    first.add_argument("--first", type=int, default=1, help="number of the first")
     second = commands.add_parser("run")
     second.add_argument("work", type=Path)
     second.add_argument("--jobs", type=int, default=2)
+    second.add_argument("--skin", type=float, default=2.0, help="of neighbour lists, in angstrom")
     options = parser.parse_args()
     if options.command == "run":
-        run(options.work, options.jobs)
+        run(options.work, options.jobs, options.skin)
     else:
-        prepare(
-            options.source, options.work, options.force, options.equilibration, options.production, options.replicates
-        )
+        replicates = range(options.first, options.replicates + 1)
+        prepare(options.source, options.work, options.force, options.time_step, replicates)
 
 
 if __name__ == "__main__":
