@@ -14,6 +14,11 @@ from neptuner.study.progress import last_row, last_thermo_step
 from neptuner.study.records import DONE, FAILED, PENDING, RUNNING
 from neptuner.study.store import is_open, read_json
 
+_KEPT: dict[str, Any] = {"name": str, "finished": bool, "trials": list, "failed": list, "md": dict | None}
+"""Keys of results.json that every reader relies on."""
+_OF_RUN = ("id", "state", "directory", "steps")
+"""Keys of each run."""
+
 
 def read_status(folder: Path) -> dict[str, Any]:
     """Counts of runs by state, the phase, and the last row of ``loss.out`` of each run in progress.
@@ -47,7 +52,22 @@ def read_results(folder: Path) -> dict[str, Any]:
         raise InputError("has no results.json, expected a study directory as `neptuner study` makes", path=folder)
     if results.get("schema") != SCHEMA:
         raise InputError(f"has schema {results.get('schema')}, expected {SCHEMA}", path=folder / "results.json")
+    _refuse_damaged(results, folder / "results.json")
     return results
+
+
+def _refuse_damaged(results: dict[str, Any], path: Path) -> None:
+    """Check what every reader relies on, so that a file changed by hand ends in a sentence."""
+    wrong = [key for key, kind in _KEPT.items() if not isinstance(results.get(key), kind)]
+    if not wrong:
+        runs = [*results["trials"], *dynamics_of(results)]
+        wrong = sorted({key for run in runs for key in _OF_RUN if not isinstance(run, dict) or key not in run})
+    if wrong:
+        raise InputError(
+            f"has no valid {', '.join(f'`{key}`' for key in wrong)}, which neptuner writes: was it changed by hand?"
+            " `neptuner study` with the same arguments writes it again, without training anew",
+            path=path,
+        )
 
 
 def state_of(run: dict[str, Any], active: bool) -> str:
