@@ -121,7 +121,7 @@ def _check_sets(
     found += energies.check_energies(sets, model)
     found += splits.check_elements(sets[0], sets[1] if len(sets) > 1 else [])
     if len(sets) > 1 and all(sets):
-        found += splits.check_leakage(sets[0], sets[1])
+        found += splits.check_leakage(sets[0], sets[1], prints)
         if model is not None:
             found += splits.check_difficulty(sets[0], sets[1], model.forces)
     return found

@@ -10,6 +10,7 @@ from scipy.stats import mannwhitneyu
 
 from neptuner.audit.findings import Finding, at_comment
 from neptuner.files.frames import Frame
+from neptuner.study.data.frame_distance import Fingerprint
 from neptuner.study.data.grouping import NEAR_COPY
 from neptuner.study.data.leakage import find_leakage
 
@@ -45,9 +46,17 @@ def check_elements(train: Sequence[Frame], test: Sequence[Frame]) -> list[Findin
     return sorted(found, key=lambda finding: finding.frame or 0)
 
 
-def check_leakage(train: Sequence[Frame], test: Sequence[Frame]) -> list[Finding]:
-    """Find test frames that are near-copies or relatives of training frames."""
-    leakage = find_leakage(train, {"test": test})
+def check_leakage(train: Sequence[Frame], test: Sequence[Frame], prints: Sequence[Fingerprint]) -> list[Finding]:
+    """Find test frames that are near-copies or relatives of training frames.
+
+    Parameters
+    ----------
+    train, test
+        At least one frame of each.
+    prints
+        Their fingerprints, in this order.
+    """
+    leakage = find_leakage(train, {"test": test}, prints=prints)
     held_out = leakage.sets["test"]
     if leakage.kind == "none found":
         return []

@@ -12,6 +12,7 @@ from neptuner.audit.findings import Finding, at_comment, of_all
 from neptuner.audit.robust import fractions, without_composition
 from neptuner.audit.scales import Scale, fit_of, wrong_scale
 from neptuner.files.frames import Frame, missing_shear
+from neptuner.units import EV_PER_CUBIC_ANGSTROM_IN_GPA
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +25,8 @@ That scale must also make it fit so many times better than it does, and leave le
 EXPLAINED, CLEARER = 0.8, 1.25
 """Components stand in another order if this leaves so small a part of them to the quick model, and as written they
 leave so many times as much."""
-KBAR, GPA = 1602.1766, 160.21766
+GPA = EV_PER_CUBIC_ANGSTROM_IN_GPA
+KBAR = 10.0 * GPA
 """One eV/angstrom^3 in either."""
 
 _NAMES = np.array(["xx", "yy", "zz", "xy", "yz", "zx"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -71,7 +72,12 @@ class Leakage:
     sentence: str
 
 
-def find_leakage(train: Sequence[Frame], held_out: Mapping[str, Sequence[Frame]], seed: int = 0) -> Leakage:
+def find_leakage(
+    train: Sequence[Frame],
+    held_out: Mapping[str, Sequence[Frame]],
+    seed: int = 0,
+    prints: Sequence[Fingerprint] | None = None,
+) -> Leakage:
     """Look for held-out frames that are like training frames.
 
     A *near-copy* is closer to a training frame than a displacement of its atoms by 0.05 angstrom would make it: that is
@@ -88,19 +94,22 @@ def find_leakage(train: Sequence[Frame], held_out: Mapping[str, Sequence[Frame]]
         Name of each set, such as "validation" or "test", and its frames.
     seed
         Of the training frames that are looked at and of the displaced copies that distances are measured by.
+    prints
+        Fingerprints of the training frames and then of each set, where they are known.
     """
     sets = {name: list(frames) for name, frames in held_out.items() if frames}
     everything = [*train, *(frame for frames in sets.values() for frame in frames)]
-    known, rng = fingerprints(train), np.random.default_rng(seed)
-    others = [fingerprints(frames) for frames in sets.values()]
+    bounds = np.cumsum([0, len(train), *map(len, sets.values())]).tolist()
+    every, rng = fingerprints(everything) if prints is None else prints, np.random.default_rng(seed)
+    known, *others = (every[first:last] for first, last in pairwise(bounds))
     chosen = sample(len(train), rng)
     queries = gauged([known[i] for i in chosen], [train[i] for i in chosen], rng)
     _, within = nearest(queries, known, chosen, range(len(known)))
-    new = [gauged(prints, frames, rng) for prints, frames in zip(others, sets.values(), strict=True)]
-    group = _group(everything, [*known, *(one for prints in others for one in prints)], chosen, queries, new, rng)
+    new = [gauged(theirs, frames, rng) for theirs, frames in zip(others, sets.values(), strict=True)]
+    group = _group(everything, every, chosen, queries, new, rng)
     found = {
-        name: _held_out(frames, train, *nearest(prints, known), within, group)
-        for (name, frames), prints in zip(sets.items(), new, strict=True)
+        name: _held_out(frames, train, *nearest(theirs, known), within, group)
+        for (name, frames), theirs in zip(sets.items(), new, strict=True)
     }
     kind, middle = _kind(found), finite_median(within)
     return Leakage(kind, middle, found, group, _sentence(kind, middle, found, group))
