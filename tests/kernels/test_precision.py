@@ -16,11 +16,10 @@ from neptuner.kernels.network import tanh
 from neptuner.kernels.pair_vectors import COSINE, SINE
 
 
-def test_no_double_precision_on_pairs(tmp_path: Path) -> None:
+def test_no_double_precision_on_pairs() -> None:
     """A bare ``2.0 * x`` in a float32 kernel would promote it to float64, slowly and silently."""
     script = Path(__file__).with_name("typed_code.py")
-    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    env.pop("NUMBA_CACHE_DIR", None)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found.pop("promoted"), "the search finds nothing even where there is something"

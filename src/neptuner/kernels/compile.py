@@ -14,7 +14,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import overload
+
+from neptuner.kernels.turns import turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,13 +56,25 @@ def inner_kernel(function: Callable[P, R]) -> Callable[P, R]:
 def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
     config: Any = numba.config
     before = config.CACHE_DIR
-    config.CACHE_DIR = before or cache_folder()
+    folder = config.CACHE_DIR = before or cache_folder()
     try:
         njit: Any = numba.njit
         compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST_MATH, **options)(function)
     finally:
         config.CACHE_DIR = before
+    compiled.compile = _in_turn(compiled.compile, folder, f"{function.__module__}.{function.__qualname__}")
     return cast("Callable[P, R]", compiled)
+
+
+def _in_turn(compile_: Callable[[Any], Any], folder: str, name: str) -> Callable[[Any], Any]:
+    """Let processes that share a cache compile a kernel one after the other: all but the first then find it there."""
+
+    def compile_in_turn(signature: Any) -> Any:
+        # the threads of this process first, or two of them might each hold what the other waits for
+        with global_compiler_lock, turn(folder, name):
+            return compile_(signature)
+
+    return compile_in_turn
 
 
 def by_precision(single: Callable[[Any], Any], double: Callable[[Any], Any]) -> Callable[[Any], Any]:
