@@ -141,6 +141,14 @@ def test_a_spectrum_that_is_too_short_is_named(place: Path) -> None:
     assert any("largest frequency" in warning for warning in conductivity([folder]).warnings)
 
 
+def test_a_spectrum_is_compared_with_the_runs_it_is_of(place: Path) -> None:
+    others = [driven_folder(place / f"run{k}", k, kappa=3 * KAPPA, steps=400_000, shc="") for k in (2, 3)]
+    found = conductivity([driven_folder(place / "run1", 1, steps=400_000), *others])
+    assert found.driven[0].all_rows == pytest.approx(KAPPA, rel=0.2)
+    assert found.kappa > 2 * KAPPA
+    assert not any("largest frequency" in warning for warning in found.warnings)
+
+
 def test_a_scan_is_extrapolated_to_zero_force(place: Path) -> None:
     folders = []
     for k, fe in enumerate((2e-3, 4e-3, 8e-3, 1.6e-2)):

@@ -113,7 +113,6 @@ def _driven(runs: Sequence[DrivenRun]) -> Driven:
     with_spectrum = [run for run in runs if run.spectrum is not None and run.omega is not None]
     same = [run for run in with_spectrum if np.array_equal(_omega(run), _omega(with_spectrum[0]))]
     resolved = found.kappa > 2 * max(found.standard_error, found.blocked_error)
-    lengths = [len(run.rows.values) * run.rows.row_ps for run in runs]
     return Driven(
         fe=fe,
         direction=" ".join(dict.fromkeys(run.direction for run in runs)),
@@ -126,8 +125,13 @@ def _driven(runs: Sequence[DrivenRun]) -> Driven:
         spectral=spectral(_omega(same[0]), [run.spectrum for run in same if run.spectrum is not None])
         if same
         else None,
-        all_rows=float(np.average([run.rows.values.mean() for run in runs], weights=lengths)),
+        all_rows=_mean_of_all_rows(same or runs),
     )
+
+
+def _mean_of_all_rows(runs: Sequence[DrivenRun]) -> float:
+    lengths = [len(run.rows.values) * run.rows.row_ps for run in runs]
+    return float(np.average([run.rows.values.mean() for run in runs], weights=lengths))
 
 
 def _omega(run: DrivenRun) -> Floats:

@@ -43,7 +43,7 @@ class Driven:
     """Mean over runs in cubic angstrom."""
     spectral: Spectral | None
     all_rows: float
-    """Conductivity with the transient, over the same time as `spectral`, in W/mK."""
+    """Conductivity with the transient, of the runs of `spectral` over the same time, in W/mK."""
 
 
 @dataclass(frozen=True)
