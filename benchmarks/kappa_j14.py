@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +37,11 @@ run           {equilibration}
 ensemble      nvt_nhc 900 900 100
 compute_hnemd {picosecond} 0 {force} 0
 compute_hac   {hac} 1000 10
-compute_shc   {shc} {shc_lags} 1 1000 400
-dump_thermo   {picosecond}
+{spectrum}dump_thermo   {picosecond}
 run           {production}
 """
 
-EQUILIBRATION, PRODUCTION = 20, 250
+PRODUCTION = 250
 """In picoseconds."""
 
 
@@ -60,31 +60,43 @@ def cell(source: Structure, seed: int) -> Structure:
     return Structure(species, positions, 5.0 * lattice * np.eye(3), (True, True, True), masses, None, none)
 
 
-def script(seed: int, force: str, time_step: int) -> str:
+@dataclass(frozen=True)
+class Plan:
+    """What run.in asks for."""
+
+    force: str
+    """In 1/angstrom."""
+    time_step: int
+    """In femtoseconds."""
+    equilibration: int
+    """In picoseconds."""
+    spectrum: bool
+
+
+def script(plan: Plan, seed: int) -> str:
     """run.in with outputs every picosecond, heat currents every 10 fs, and the spectrum's every 4 or 5."""
-    picosecond, shc = 1000 // time_step, max(1, 4 // time_step)
+    picosecond, shc = 1000 // plan.time_step, max(1, 4 // plan.time_step)
     return RUN.format(
         seed=seed,
-        force=force,
-        time_step=time_step,
+        force=plan.force,
+        time_step=plan.time_step,
         picosecond=picosecond,
-        equilibration=EQUILIBRATION * picosecond,
+        equilibration=plan.equilibration * picosecond,
         production=PRODUCTION * picosecond,
-        hac=10 // time_step,
-        shc=shc,
-        shc_lags=500 // (shc * time_step),
+        hac=10 // plan.time_step,
+        spectrum=f"compute_shc   {shc} {500 // (shc * plan.time_step)} 1 1000 400\n" if plan.spectrum else "",
     )
 
 
-def prepare(source: Path, work: Path, force: str, time_step: int, replicates: range) -> None:
+def prepare(source: Path, work: Path, plan: Plan, replicates: range) -> None:
     """Write a folder for each replicate."""
     given = read_structure(source / "model.xyz")
     for seed in replicates:
-        folder = work / f"fe-{force}" / f"run{seed}"
+        folder = work / f"fe-{plan.force}" / f"run{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         write_structure(folder / "model.xyz", cell(given, seed))
         shutil.copyfile(source / "nep.txt", folder / "nep.txt")
-        (folder / "run.in").write_text(script(seed, force, time_step))
+        (folder / "run.in").write_text(script(plan, seed))
         print(folder)
 
 
@@ -110,6 +122,8 @@ def main() -> None:
     first.add_argument("work", type=Path)
     first.add_argument("--force", default="4e-4", help="driving force in 1/angstrom")
     first.add_argument("--time-step", type=int, default=2, choices=(1, 2, 5), help="in femtoseconds")
+    first.add_argument("--equilibration", type=int, default=20, help="in picoseconds")
+    first.add_argument("--no-spectrum", dest="spectrum", action="store_false", help="leave out compute_shc")
     first.add_argument("--replicates", type=int, default=8, help="number of the last")
     first.add_argument("--first", type=int, default=1, help="number of the first")
     second = commands.add_parser("run")
@@ -121,7 +135,8 @@ def main() -> None:
         run(options.work, options.jobs, options.skin)
     else:
         replicates = range(options.first, options.replicates + 1)
-        prepare(options.source, options.work, options.force, options.time_step, replicates)
+        plan = Plan(options.force, options.time_step, options.equilibration, options.spectrum)
+        prepare(options.source, options.work, plan, replicates)
 
 
 if __name__ == "__main__":
