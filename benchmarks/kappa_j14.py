@@ -3,6 +3,7 @@
     python benchmarks/kappa_j14.py prepare ../shared/data/j14-hnemd-900K WORK
     python benchmarks/kappa_j14.py run WORK --jobs 2          (hours; killed at any time, the same command goes on)
     neptuner kappa WORK/fe-4e-4
+    python benchmarks/kappa_j14.py figure ../shared/data/j14-hnemd-900K WORK/fe-4e-4 benchmarks/results/kappa_j14.png
 
 The replicates are cells of 1000 atoms with as many of each cation but their own order; lattice parameter, thermostat
 and driving force are those of GPUMD's run.in, whose cell has 8000 atoms. Time steps are longer than its 1 fs, because
@@ -21,9 +22,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from neptuner.engines.conductivity import conductivity
+from neptuner.engines.conductivity_result import Conductivity
 from neptuner.files.masses import default_masses
 from neptuner.files.structure import Structure, read_structure, write_structure
+from neptuner.report.style import BAND, COMBINED, CYCLE, DPI, styled
+
+Floats = NDArray[np.float64]
 
 RUN = """\
 potential     nep.txt
@@ -114,6 +123,31 @@ def run(work: Path, jobs: int, skin: float) -> None:
             print(folder, "done" if code == 0 else f"exit code {code}", flush=True)
 
 
+@styled
+def figure(theirs: Conductivity, ours: Conductivity) -> Figure:
+    """Running average of driven runs and running integral of equilibrium fluctuations, beside GPUMD's value."""
+    drawn = Figure(figsize=(8.6, 3.2), layout="constrained")
+    left, right = drawn.subplots(1, 2, sharey=True)
+    assert ours.equilibrium is not None
+    running, green_kubo = ours.driven[0].running, ours.equilibrium.green_kubo
+    assert green_kubo is not None
+    _band(left, running.time_ps, running.mean, running.error)
+    _band(right, green_kubo.time, green_kubo.running, green_kubo.running_error)
+    right.axvspan(*green_kubo.plateau_ps, color=BAND, alpha=0.5, lw=0, label="averaged")
+    for axes in (left, right):
+        axes.axhline(theirs.kappa, color=COMBINED, lw=1.2, label=f"GPUMD, 8000 atoms: {theirs.kappa:.3f}")
+        axes.set_xlim(left=0)
+    left.set(xlabel=f"time (ps), each of {ours.runs} runs", ylabel="κ (W/mK)", title="HNEMD", ylim=(0, 4))
+    right.set(xlabel="correlation time (ps)", title=f"Green-Kubo, {green_kubo.n_series} series")
+    right.legend(loc="lower right")
+    return drawn
+
+
+def _band(axes: Axes, time: Floats, mean: Floats, error: Floats) -> None:
+    axes.fill_between(time, mean - error, mean + error, color=CYCLE[4], alpha=0.4, lw=0, label="standard error")
+    axes.plot(time, mean, color=CYCLE[0], label="1000 atoms")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -130,8 +164,15 @@ def main() -> None:
     second.add_argument("work", type=Path)
     second.add_argument("--jobs", type=int, default=2)
     second.add_argument("--skin", type=float, default=2.0, help="of neighbour lists, in angstrom")
+    third = commands.add_parser("figure")
+    third.add_argument("source", type=Path)
+    third.add_argument("runs", type=Path)
+    third.add_argument("output", type=Path)
     options = parser.parse_args()
-    if options.command == "run":
+    if options.command == "figure":
+        drawn = figure(conductivity([options.source]), conductivity([options.runs], with_stacie=False))
+        drawn.savefig(options.output, dpi=DPI)
+    elif options.command == "run":
         run(options.work, options.jobs, options.skin)
     else:
         replicates = range(options.first, options.replicates + 1)
