@@ -210,6 +210,19 @@ def test_stacie_where_it_is_installed(place: Path, monkeypatch: pytest.MonkeyPat
     assert conductivity([folder], with_stacie=False).equilibrium.stacie is None
 
 
+@pytest.mark.parametrize(("kappa", "named"), [(1.05, []), (1.8, ["autocorrelation", "cepstrum"])])
+def test_estimates_of_the_same_current_that_differ_are_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch, kappa: float, named: list[str]
+) -> None:
+    from neptuner.engines import conductivity as engine
+    from neptuner.transport.stacie_adapter import Stacie
+
+    monkeypatch.setattr(engine, "stacie", lambda currents: Stacie(kappa * KAPPA, 0.1, "lorentz()", 20.0, None))
+    folders = [equilibrium_folder(place / f"run{k}", k) for k in range(4)]
+    said = [warning for warning in conductivity(folders, with_stacie=True).warnings if "same heat currents" in warning]
+    assert [warning.split(" and STACIE")[0] for warning in said] == named
+
+
 def test_anisotropy_is_named(place: Path) -> None:
     folders = [equilibrium_folder(place / f"run{k}", k, raw=False) for k in range(4)]
     for folder in folders:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from neptuner.engines.conductivity_result import Conductivity, Driven, Equilibri
 from neptuner.engines.heat_checks import check_alike, physical_warnings
 from neptuner.engines.heat_runs import AXES, DrivenRun, EquilibriumRun, HeatRuns, read_heat_runs
 from neptuner.errors import InputError
-from neptuner.transport.cepstral import cepstral
+from neptuner.transport.cepstral import Cepstral, cepstral
 from neptuner.transport.comparison import Agreement, methods_agree
 from neptuner.transport.currents import Currents
 from neptuner.transport.driving_force import Scan, scan
@@ -21,13 +22,14 @@ from neptuner.transport.hnemd import hnemd, running
 from neptuner.transport.intervals import agreement, interval
 from neptuner.transport.planning import green_kubo_relative_error, planned_time, predicted_error
 from neptuner.transport.spectral import spectral
-from neptuner.transport.stacie_adapter import available, stacie
+from neptuner.transport.stacie_adapter import Stacie, available, stacie
 
 Floats = NDArray[np.float64]
 
 _PLANNED = 0.02
 _SPECTRUM_OFF = 0.05
 _TOO_SMALL = 2.0
+_SAME_DATA = 2.0
 
 
 def conductivity(
@@ -161,11 +163,13 @@ def _equilibrium(runs: Sequence[EquilibriumRun], axes: list[int], with_stacie: b
             by_stacie = stacie(currents)
         except InputError as error:
             said.append(str(error))
+    by_cepstrum = cepstral(currents) if currents is not None else None
+    said += _differing({"autocorrelation": found, "cepstrum": by_cepstrum, "STACIE": by_stacie})
     return Equilibrium(
         names=tuple(run.name for run in runs),
         directions="".join(AXES[axis] for axis in axes),
         green_kubo=found,
-        cepstral=cepstral(currents) if currents is not None else None,
+        cepstral=by_cepstrum,
         stacie=by_stacie,
         by_direction=by_direction,
         warnings=tuple(said),
@@ -187,6 +191,18 @@ def _green_kubo(runs: Sequence[EquilibriumRun], axes: list[int]) -> tuple[GreenK
     found = green_kubo(Correlations(first.time, integrals.reshape(-1, len(first.time)), first.duration_ps))
     plateau = (first.time >= found.plateau_ps[0]) & (first.time <= found.plateau_ps[1])
     return found, tuple(integrals[:, :, plateau].mean(axis=(0, 2)).tolist())
+
+
+def _differing(estimates: Mapping[str, GreenKubo | Cepstral | Stacie | None]) -> list[str]:
+    """Name estimates from the same heat currents that differ as only independent ones may."""
+    known = {name: one for name, one in estimates.items() if one is not None}
+    return [
+        f"{name} and {other} see the same heat currents, but differ by more than twice the larger of their errors"
+        f" ({one.kappa:.3g} \u00b1 {one.standard_error:.2g} and {two.kappa:.3g} \u00b1 {two.standard_error:.2g} W/mK):"
+        " what one of them takes for granted does not hold, such as the shape of the spectrum; run longer to see which"
+        for (name, one), (other, two) in combinations(known.items(), 2)
+        if abs(one.kappa - two.kappa) > _SAME_DATA * max(one.standard_error, two.standard_error)
+    ]
 
 
 def _isotropy(by_direction: tuple[float, ...], found: GreenKubo, n_runs: int, duration_ps: float) -> list[str]:
