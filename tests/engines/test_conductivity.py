@@ -364,8 +364,10 @@ def test_a_run_without_a_force_or_that_blew_up(place: Path) -> None:
         conductivity([folder])
 
 
-def test_a_damaged_heat_current(place: Path) -> None:
+@pytest.mark.parametrize("kept", [0, 3000, None], ids=["empty", "cut off", "something else"])
+def test_a_damaged_heat_current(place: Path, kept: int | None) -> None:
     folder = equilibrium_folder(place / "run", 1, hac=False)
-    (folder / "heat_current.npz").write_bytes(b"nothing")
+    path = folder / "heat_current.npz"
+    path.write_bytes(b"nothing" if kept is None else path.read_bytes()[:kept])
     with pytest.raises(InputError, match="is not a heat current"):
         conductivity([folder])

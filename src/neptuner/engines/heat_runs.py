@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -290,10 +291,10 @@ def _driven_axes(run: Run) -> frozenset[int]:
 def _read_current(path: Path) -> tuple[Floats, float, float]:
     """Heat current ``(n, 3)``, time between samples in picoseconds and volume in cubic angstrom."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             current = np.asarray(archive["current"], dtype=np.float64)
             sample, volume = float(archive["dt_ps"]), float(archive["volume"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"is not a heat current as `neptuner md` writes it ({error})", path=path) from None
     if current.ndim != 2 or current.shape[1] != 3 or not np.isfinite(current).all() or not sample > 0 or not volume > 0:
         raise InputError("is not a finite heat current of three components with its interval and volume", path=path)
