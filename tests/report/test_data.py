@@ -53,7 +53,7 @@ def test_refuses_what_is_no_object(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize("replaced", [{"metric": "charm"}, {"trials": [{}]}, {"last_rows": None}, {"sweep": 3}])
 def test_refuses_what_breaks_the_schema(tmp_path: Path, replaced: dict[str, Any]) -> None:
     study = change(make_study(tmp_path / "s", phases=("none",)), **replaced)
-    with pytest.raises(InputError, match="does not follow schema 1"):
+    with pytest.raises(InputError, match="does not follow its schema"):
         load_results(study)
 
 

@@ -210,7 +210,7 @@ def test_damaged_md_is_told(tmp_path: Path, changes: dict) -> None:
     if changes.get("verdict", "") is None:
         del md["verdict"]
     folder = make_study(tmp_path / "s", phases=("none",), md=md)
-    with pytest.raises(InputError, match="does not follow schema 1"):
+    with pytest.raises(InputError, match="does not follow its schema"):
         load_results(folder)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from neptuner.errors import InputError
-from neptuner.study.status import read_results, read_status
+from neptuner.study.status import read_status
 
 RUN = {"id": "baseline-r0", "phase": "baseline", "state": "done", "directory": "trials/baseline-r0", "steps": 10}
 RESULTS = {"schema": 1, "name": "mgo", "finished": True, "trials": [RUN], "failed": [], "md": None}
@@ -30,15 +30,25 @@ def test_counts_runs_by_state(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("replaced", "named"),
     [
-        ({"name": 3}, "`name`"),
-        ({"trials": {}}, "`trials`"),
-        ({"failed": None, "finished": "yes"}, "`finished`, `failed`"),
-        ({"trials": [{}]}, "`directory`, `id`, `state`, `steps`"),
-        ({"trials": [3]}, "`directory`, `id`, `state`, `steps`"),
-        ({"md": []}, "`md`"),
-        ({"md": {"runs": [{"id": "md/one", "state": "done", "steps": 4}]}}, "`directory`"),
+        ({"trials": 4}, "TypeError"),
+        ({"failed": None}, "'NoneType' object is not iterable"),
+        ({"failed": [{"id": "baseline-r0"}]}, "has no 'error'"),
+        ({"trials": [{}]}, "has no 'state'"),
+        ({"trials": [3]}, "not subscriptable"),
+        ({"md": [1]}, "has no attribute 'get'"),
+        ({"md": {"runs": [{"id": "md/one", "steps": 4}]}}, "has no 'state'"),
     ],
 )
 def test_a_file_changed_by_hand_ends_in_a_sentence(tmp_path: Path, replaced: dict[str, Any], named: str) -> None:
-    with pytest.raises(InputError, match=f"results.json.*no valid {named}, which neptuner writes"):
-        read_results(study(tmp_path, **replaced))
+    with pytest.raises(InputError, match=f"results.json: does not follow its schema.*{named}.*changed by hand"):
+        read_status(study(tmp_path, **replaced))
+
+
+@pytest.mark.parametrize("key", RESULTS)
+def test_every_key_is_missed(tmp_path: Path, key: str) -> None:
+    (tmp_path / "results.json").write_text(json.dumps({name: value for name, value in RESULTS.items() if name != key}))
+    if key == "md":  # a study without that phase has none
+        read_status(tmp_path)
+    else:
+        with pytest.raises(InputError, match=f"has no '{key}'|has schema None"):
+            read_status(tmp_path)

@@ -15,14 +15,13 @@ from neptuner.live.summary import summary
 from neptuner.live.tails import last_events, tail
 from neptuner.live.trials import Trials
 from neptuner.report.style import UNITS
+from neptuner.study.damage import refuse_damage
 from neptuner.study.records import DONE, FAILED, PENDING, RUNNING
 from neptuner.study.status import dynamics_of, md_step, phase_of, read_results, state_of
 from neptuner.study.store import is_open
 
 SHORTEST = 0.5
 """Seconds between two looks at the directory, however many readers ask."""
-BROKEN = (AttributeError, KeyError, TypeError, IndexError, ValueError, RecursionError)
-"""What a ``results.json`` that was edited by hand, or is of a version in between, can raise."""
 LOG_TAIL = 65_536
 """Bytes from the end of a log."""
 
@@ -64,9 +63,10 @@ class LiveStudy:
         with self._lock:
             self._look()
             try:
-                return self._state(since)
-            except BROKEN as error:
-                self._results, self._problem = None, _broken(error)
+                with refuse_damage(self.folder / "results.json"):
+                    return self._state(since)
+            except InputError as error:
+                self._results, self._problem = None, str(error)
                 return self._state(since)
 
     def log(self, name: str) -> str | None:
@@ -99,13 +99,12 @@ class LiveStudy:
             if len(self._signature) == 1:  # there is no such file yet
                 return
             self._written = 1e-9 * self._signature[1]
-            results, said = read_results(self.folder), summary(self.folder)
-            self._trials.take(results, active)
+            with refuse_damage(self.folder / "results.json"):
+                results, said = read_results(self.folder), summary(self.folder)
+                self._trials.take(results, active)
             self._results, self._summary, self._problem = results, said, ""
         except NeptunerError as error:
             self._problem = str(error)
-        except BROKEN as error:
-            self._problem = _broken(error)
         self._summarised = self._trials.revision
 
     def _state(self, since: int) -> dict[str, Any]:
@@ -142,10 +141,6 @@ def _dynamics(folder: Path, run: dict[str, Any], active: bool) -> dict[str, Any]
     step = run["steps"] if state == DONE else md_step(folder / run["directory"]) if state == RUNNING else 0
     names = ("id", "kind", "model", "seed", "steps", "error", "kappa", "blocked_error", "seconds")
     return {**{name: run[name] for name in names}, "state": state, "step": step}
-
-
-def _broken(error: Exception) -> str:
-    return f"results.json does not follow its schema: {error!r}"
 
 
 def _signature(path: Path) -> tuple[int, ...]:

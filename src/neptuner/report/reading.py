@@ -22,6 +22,7 @@ from neptuner.report.data import (
 from neptuner.report.dynamics_data import read_dynamics
 from neptuner.report.search_data import read_search
 from neptuner.report.statistics_data import finite, read_statistics
+from neptuner.study.damage import refuse_damage
 
 SCHEMA = 1
 
@@ -42,10 +43,8 @@ def load_results(study_dir: Path) -> Results:
             f"neptuner that wrote the file ({raw.get('neptuner', 'unknown')})",
             path=path,
         )
-    try:
+    with refuse_damage(path):
         return _results(path.parent, raw)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"does not follow schema {SCHEMA} of docs/results.md: {error!r}", path=path) from error
 
 
 def text(value: Any) -> str:

@@ -9,15 +9,11 @@ from typing import Any
 
 from neptuner.errors import InputError
 from neptuner.files.run_in import read_script
+from neptuner.study.damage import refuse_damage
 from neptuner.study.plan import MD_PHASE, PHASES, SCHEMA
 from neptuner.study.progress import last_row, last_thermo_step
 from neptuner.study.records import DONE, FAILED, PENDING, RUNNING
 from neptuner.study.store import is_open, read_json
-
-_KEPT: dict[str, Any] = {"name": str, "finished": bool, "trials": list, "failed": list, "md": dict | None}
-"""Keys of results.json that every reader relies on."""
-_OF_RUN = ("id", "state", "directory", "steps")
-"""Keys of each run."""
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -26,9 +22,14 @@ def read_status(folder: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the folder is not a study directory, or one of another version.
+        If the folder is not a study directory, one of another version, or one whose ``results.json`` is damaged.
     """
     results = read_results(folder)
+    with refuse_damage(folder / "results.json"):
+        return _status(folder, results)
+
+
+def _status(folder: Path, results: dict[str, Any]) -> dict[str, Any]:
     active, trials, dynamics = is_open(folder), results["trials"], dynamics_of(results)
     states = Counter(state_of(run, active) for run in (*trials, *dynamics))
     running = [_progress(folder, trial) for trial in trials if state_of(trial, active) == RUNNING]
@@ -41,33 +42,24 @@ def read_status(folder: Path) -> dict[str, Any]:
         "phase": phase_of(results),
         "runs": {state: states[state] for state in (PENDING, RUNNING, DONE, FAILED)},
         "running": running,
-        "failed": results["failed"],
+        "failed": [{"id": str(run["id"]), "error": str(run["error"])} for run in results["failed"]],
     }
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """Content of the ``results.json`` of a study directory; raises as :func:`read_status` does."""
+    """Content of the ``results.json`` of a study directory.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one of another version.
+    """
     results = read_json(folder / "results.json")
     if results is None:
         raise InputError("has no results.json, expected a study directory as `neptuner study` makes", path=folder)
     if results.get("schema") != SCHEMA:
         raise InputError(f"has schema {results.get('schema')}, expected {SCHEMA}", path=folder / "results.json")
-    _refuse_damaged(results, folder / "results.json")
     return results
-
-
-def _refuse_damaged(results: dict[str, Any], path: Path) -> None:
-    """Check what every reader relies on, so that a file changed by hand ends in a sentence."""
-    wrong = [key for key, kind in _KEPT.items() if not isinstance(results.get(key), kind)]
-    if not wrong:
-        runs = [*results["trials"], *dynamics_of(results)]
-        wrong = sorted({key for run in runs for key in _OF_RUN if not isinstance(run, dict) or key not in run})
-    if wrong:
-        raise InputError(
-            f"has no valid {', '.join(f'`{key}`' for key in wrong)}, which neptuner writes: was it changed by hand?"
-            " `neptuner study` with the same arguments writes it again, without training anew",
-            path=path,
-        )
 
 
 def state_of(run: dict[str, Any], active: bool) -> str:
