@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import signal
 import socket
@@ -22,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+from neptuner.files.locks import take_within
 from neptuner.launch.notes import (
     ALIVE,
     EXIT,
@@ -224,20 +224,8 @@ def _turn(folder: Path, caught: Caught) -> Iterator[None]:
         yield
         return
     with lock:
-        deadline = time.monotonic() + TURN_SECONDS
-        while not _locked(lock.fileno()) and time.monotonic() < deadline and caught.number is None:
-            time.sleep(0.25)
+        take_within(lock.fileno(), TURN_SECONDS, given_up=lambda: caught.number is not None)
         yield
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
 
 
 if __name__ == "__main__":

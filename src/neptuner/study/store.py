@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,6 +13,7 @@ from typing import Any
 
 from neptuner.errors import InputError
 from neptuner.files.atomic import write_text
+from neptuner.files.locks import take, take_within
 from neptuner.files.nep_in import format_nep_in
 from neptuner.launch.base import Job
 from neptuner.study.journal import Journal
@@ -26,6 +25,9 @@ SPLIT_FILES = {"train": "train.xyz", "validation": "valid.xyz", "test": "test.xy
 
 CHECKPOINT = "checkpoint.npz"
 """There while a trainer has not finished."""
+
+_PATIENCE = 0.5
+"""Seconds to try for a study directory: `neptuner status` looks at its lock too."""
 
 
 class Store:
@@ -114,7 +116,7 @@ def open_store(folder: Path) -> Iterator[Store]:
     except OSError as error:
         raise InputError(f"cannot be made a study directory ({error.strerror}); choose another", path=folder) from None
     with (folder / ".lock").open("a+") as lock:
-        if not _take_patiently(lock.fileno()):
+        if not take_within(lock.fileno(), _PATIENCE):
             raise InputError(
                 "another neptuner is working on this study; wait for it, or stop it and try again",
                 path=folder,
@@ -126,26 +128,9 @@ def is_open(folder: Path) -> bool:
     """Whether some process is working on a study directory."""
     try:
         with (folder / ".lock").open() as lock:
-            return not _take(lock.fileno(), fcntl.LOCK_SH)
+            return not take(lock.fileno(), shared=True)
     except FileNotFoundError:
         return False
-
-
-def _take_patiently(descriptor: int) -> bool:
-    """Try for half a second, for `neptuner status` looks at the lock too."""
-    for _ in range(10):
-        if _take(descriptor):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def _take(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _note(run: Run, command: Sequence[str]) -> dict[str, Any]:
