@@ -232,6 +232,25 @@ def test_anisotropy_is_named(place: Path) -> None:
     assert any("differs between directions" in warning for warning in conductivity(folders).warnings)
 
 
+def _cut_off(folder: Path) -> Path:
+    rows = (folder / "hac.out").read_text().splitlines(keepends=True)
+    (folder / "hac.out").write_text("".join(rows[:30]))
+    return folder
+
+
+def test_correlations_that_were_cut_off_are_named(place: Path) -> None:
+    folders = [equilibrium_folder(place / f"run{k}", k) for k in range(4)]
+    found = conductivity([*folders[:3], _cut_off(folders[3])])
+    assert found.equilibrium.green_kubo.n_series == 9
+    assert found.equilibrium.cepstral is not None
+    assert any("run3/hac.out: has 30 rows of run 1, expected 200" in warning for warning in found.warnings)
+
+
+def test_nothing_but_correlations_that_were_cut_off(place: Path) -> None:
+    with pytest.raises(InputError, match=r"no run with a heat current.*has 30 rows of run 1, expected 200"):
+        conductivity([_cut_off(equilibrium_folder(place / "run", 1, raw=False))])
+
+
 def test_driven_and_equilibrium_runs_are_compared(place: Path) -> None:
     folders = [driven_folder(place / f"driven{k}", k) for k in range(4)]
     folders += [equilibrium_folder(place / f"equilibrium{k}", 50 + k, raw=False) for k in range(4)]

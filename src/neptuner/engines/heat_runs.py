@@ -114,11 +114,13 @@ def read_heat_runs(directories: Sequence[str | Path]) -> HeatRuns:
         found, said = _driven_runs(folder)
         driven += found
         warnings += said
-        equilibrium += _equilibrium_runs(folder)
+        resting, cut_off = _equilibrium_runs(folder)
+        equilibrium += resting
+        warnings += cut_off
     if not driven and not equilibrium:
         raise InputError(
             "no run with a heat current: expected run.in with compute_hnemd and kappa.out, or with compute_hac and"
-            " hac.out or heat_current.npz",
+            " hac.out or heat_current.npz" + "".join(f" ({warning})" for warning in warnings),
             path=directories[0] if len(directories) == 1 else None,
         )
     return HeatRuns(tuple(driven), tuple(equilibrium), folders, tuple(warnings))
@@ -239,34 +241,35 @@ def _spectra(folder: Conditions, repeats: int) -> tuple[dict[tuple[int, int], Sh
     }, []
 
 
-def _equilibrium_runs(folder: Conditions) -> list[EquilibriumRun]:
+def _equilibrium_runs(folder: Conditions) -> tuple[list[EquilibriumRun], list[str]]:
     scripted = [(run, hac) for run in folder.runs if (hac := _measure(run, ComputeHac)) is not None]
     if not scripted:
-        return []
+        return [], []
     path = folder.directory / "hac.out"
-    blocks = read_hac(path) if path.is_file() else []
+    blocks: list[Hac | None] = list(read_hac(path)) if path.is_file() else []
     repeats, _ = _repeats(len(blocks), len(scripted), path)
     count = repeats * len(scripted)
-    runs = []
+    runs, cut_off = [], []
     for index in range(count):
         run, settings = scripted[index % len(scripted)]
         block = blocks[index] if index < len(blocks) else None
+        rows = settings.correlation_steps // settings.output
+        if block is not None and len(block.time) < rows:
+            cut_off.append(f"{path}: has {len(block.time)} rows of run {index + 1}, expected {rows}; they are left out")
+            block = None
         name = _name(folder, count, index)
         # heat_current.npz is of the last run that wrote it
-        found = _equilibrium_run(folder, name, run, settings, block, last=index == max(len(blocks), 1) - 1)
+        found = _equilibrium_run(folder, name, run, block, last=index == max(len(blocks), 1) - 1)
         runs += [found] if found is not None else []
-    return runs
+    return runs, cut_off
 
 
 def _equilibrium_run(
-    folder: Conditions, name: str, run: Run, settings: ComputeHac, block: Hac | None, *, last: bool
+    folder: Conditions, name: str, run: Run, block: Hac | None, *, last: bool
 ) -> EquilibriumRun | None:
     assert run.target_temperature is not None, "read_script makes sure of it"
     path = folder.directory / "heat_current.npz"
     raw = _read_current(path) if last and path.is_file() else None
-    rows = settings.correlation_steps // settings.output
-    if block is not None and len(block.time) < rows:
-        block = None
     if block is None and raw is None:
         return None
     return EquilibriumRun(
