@@ -61,6 +61,29 @@ def test_a_slow_tail_below_an_oscillation_is_integrated() -> None:
     assert np.mean(ratios) == pytest.approx(1, abs=0.04)
 
 
+def test_a_tail_too_weak_to_be_seen_is_in_the_later_value() -> None:
+    """A sixth of the integral decays seven times as slowly; the noise hides it at the cut-off."""
+    rng, found = np.random.default_rng(8), []
+    share = np.sqrt(0.2 * ornstein_uhlenbeck_spectrum(0.9) / ornstein_uhlenbeck_spectrum(0.985))
+    for _ in range(100):
+        fast, slow = ornstein_uhlenbeck(rng, 9, 4096, 0.9), ornstein_uhlenbeck(rng, 9, 4096, 0.985)
+        found.append(found_in(fast + share * slow, 1024))
+    true = 1.2 * DT / 2 * ornstein_uhlenbeck_spectrum(0.9)
+    first = np.array([[one.kappa, one.standard_error] for one in found]) / true
+    later = np.array([[one.later_kappa, one.later_error] for one in found]) / true
+    assert first[:, 0].mean() < 0.97
+    assert later[:, 0].mean() == pytest.approx(1, abs=0.04)
+    seen, covered = (np.mean(np.abs(each[:, 0] - 1) < 2 * each[:, 1]) for each in (first, later))
+    assert covered > max(0.85, seen + 0.08)
+    assert all(one.cutoff_ps < one.later_cutoff_ps <= 4.001 * one.cutoff_ps for one in found)
+
+
+def test_where_correlations_end_nothing_is_later() -> None:
+    found = found_in(ornstein_uhlenbeck(np.random.default_rng(5), 9, 8192, 0.99), lags=60)
+    assert found.later_cutoff_ps == found.cutoff_ps
+    assert (found.later_kappa, found.later_error) == (found.kappa, found.standard_error)
+
+
 def test_the_error_comes_from_the_spread_of_series() -> None:
     series = ornstein_uhlenbeck(np.random.default_rng(4), 6, 8192, 0.9)
     found = found_in(series)

@@ -85,6 +85,9 @@ def _equilibrium(one: Equilibrium) -> Iterator[str | Table]:
     if (found := one.green_kubo) is not None:
         how = f"autocorrelation up to {duration(found.cutoff_ps)}"
         table.add_row(f"{found.kappa:.4g}", _error(found.standard_error), _range(found.interval), how)
+        if found.later_cutoff_ps > found.cutoff_ps:
+            how = f"the same up to {duration(found.later_cutoff_ps)}"
+            table.add_row(f"{found.later_kappa:.4g}", _error(found.later_error), "", how)
     if (series := one.cepstral) is not None:
         how = f"{series.coefficients} cepstral coefficients below {series.max_frequency:.3g} THz"
         table.add_row(f"{series.kappa:.4g}", _error(series.standard_error), _range(series.interval), how)

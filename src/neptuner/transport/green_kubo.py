@@ -53,6 +53,13 @@ class GreenKubo:
     """Begin and end of the part of the running integral that is averaged."""
     window_ps: float
     """Effective half-width of the integral's window in correlation time."""
+    later_cutoff_ps: float
+    """Four times the cut-off, or as late as the correlations go; the same as the cut-off if they end there."""
+    later_kappa: float
+    """Conductivity with that cut-off."""
+    later_error: float
+    """Its standard error. Correlations too weak and slow to be seen at the cut-off are in this value, and twice the
+    noise is."""
     n_series: int
     time: Floats
     """Correlation times in picoseconds, ``(n_times,)``."""
@@ -66,10 +73,11 @@ class GreenKubo:
 def green_kubo(correlations: Correlations) -> GreenKubo:
     """Average the running integrals of some series over a plateau that begins where the correlation has decayed.
 
-    Sought is the first time t at which the mean of the running integral over [t, 1.5 t] differs from that over
-    [t', 1.5 t'] by no more than two of its predicted standard errors, for every t' up to 4 t. At that time what is
-    left of the correlation has only just drowned in noise, so that the integral goes to twice it; there the bias is
-    small against the error. The prediction is that of a spectral window: see
+    Sought is the first time t at which the mean of the running integral over [t, 1.5 t] differs from that over [t', 1.5
+    t'] by no more than two of its predicted standard errors, for every t' up to 4 t. At that time what is left of the
+    correlation has only just drowned in noise, so that the integral goes to twice it; there the bias is small against
+    the error. What decays more slowly and is too small to be seen is left out there: the value with a later cut-off,
+    which has twice the error, holds it. The prediction is that of a spectral window: see
     :func:`neptuner.transport.planning.green_kubo_relative_error`. It depends on no fixed time, and integrates over
     oscillations as over a plain decay.
 
@@ -91,14 +99,12 @@ def green_kubo(correlations: Correlations) -> GreenKubo:
     starts, plateaus = _plateaus(time, mean)
     wanted = _SAFETY * float(starts[_first_stable(starts, plateaus, total_ps)])
     cutoff = min(wanted, longest := float(starts[-1]))
+    later = max(cutoff, min(_REACH * cutoff, longest))
     chosen = slice(*_window(time, cutoff))
-    values = integral[:, chosen].mean(axis=1)
-    kappa = float(values.mean())
-    window = _overlap(cutoff, cutoff)
-    predicted = abs(kappa) * green_kubo_relative_error(window, total_ps)
+    kappa, error, predicted = _mean_over_plateau(correlations, cutoff)
     several = n_series >= 3
-    error = float(values.std(ddof=1) / np.sqrt(n_series)) if several else predicted
     degrees = n_series - 1.0 if several else np.inf
+    later_kappa, later_error, _ = _mean_over_plateau(correlations, later)
     return GreenKubo(
         kappa=kappa,
         standard_error=error,
@@ -108,13 +114,26 @@ def green_kubo(correlations: Correlations) -> GreenKubo:
         predicted_error=predicted,
         cutoff_ps=cutoff,
         plateau_ps=(float(time[chosen][0]), float(time[chosen][-1])),
-        window_ps=window,
+        window_ps=_overlap(cutoff, cutoff),
+        later_cutoff_ps=later,
+        later_kappa=later_kappa,
+        later_error=later_error,
         n_series=n_series,
         time=time,
         running=mean,
         running_error=_running_error(correlations, kappa),
         warnings=tuple(_warnings(wanted, longest, cutoff, correlations.duration_ps)),
     )
+
+
+def _mean_over_plateau(correlations: Correlations, cutoff: float) -> tuple[float, float, float]:
+    """Conductivity with a cut-off, its standard error, and the predicted one, used where series are few."""
+    n_series, total_ps = len(correlations.integral), correlations.duration_ps * len(correlations.integral)
+    values = correlations.integral[:, slice(*_window(correlations.time, cutoff))].mean(axis=1)
+    kappa = float(values.mean())
+    predicted = abs(kappa) * green_kubo_relative_error(_overlap(cutoff, cutoff), total_ps)
+    error = float(values.std(ddof=1) / np.sqrt(n_series)) if n_series >= 3 else predicted
+    return kappa, error, predicted
 
 
 def _running_error(correlations: Correlations, kappa: float) -> Floats:
