@@ -5,6 +5,13 @@
     neptuner kappa WORK/fe-4e-4
     python benchmarks/kappa_j14.py figure ../shared/data/j14-hnemd-900K WORK/fe-4e-4 benchmarks/results/kappa_j14.png
 
+Does it depend on the size of the cell? Equilibrium fluctuations of smaller ones, and all of them in one figure:
+
+    python benchmarks/kappa_j14.py prepare ../shared/data/j14-hnemd-900K WORK --force 0 --edge 3
+    python benchmarks/kappa_j14.py run WORK
+    neptuner kappa WORK/fe-0-216-atoms --json > benchmarks/results/kappa_j14/216-atoms.json
+    python benchmarks/kappa_j14.py sizes benchmarks/results/kappa_j14/*.json benchmarks/results/kappa_j14_sizes.png
+
 The replicates are cells of 1000 atoms with as many of each cation but their own order; lattice parameter, thermostat
 and driving force are those of GPUMD's run.in, whose cell has 8000 atoms. Time steps are longer than its 1 fs, because
 more picoseconds come of the same work: the fastest vibrations take 50 fs. Outputs are at the same times whatever the
@@ -14,12 +21,15 @@ time step, so that runs of several can be read together.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,8 +54,7 @@ dump_thermo   {picosecond}
 run           {equilibration}
 
 ensemble      nvt_nhc 900 900 100
-compute_hnemd {picosecond} 0 {force} 0
-compute_hac   {hac} 1000 10
+{driven}compute_hac   {hac} {correlation} 10
 {spectrum}dump_thermo   {picosecond}
 run           {production}
 """
@@ -54,11 +63,11 @@ PRODUCTION = 250
 """In picoseconds."""
 
 
-def cell(source: Structure, seed: int) -> Structure:
-    """Five rock-salt cells along each edge of the same lattice parameter, cations in equal shares at random."""
+def cell(source: Structure, seed: int, edge: int = 5) -> Structure:
+    """`edge` rock-salt cells along each edge of the same lattice parameter, cations in equal shares at random."""
     lattice, cations = source.cell[0, 0] / 10.0, sorted(set(source.species.tolist()) - {"O"})
     sites = np.array([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
-    corners = np.array(list(np.ndindex(5, 5, 5)), dtype=float)
+    corners = np.array(list(np.ndindex(edge, edge, edge)), dtype=float)
     places = (corners[:, None, :] + sites).reshape(-1, 3)
     order = np.resize(cations, len(places))
     np.random.default_rng(seed).shuffle(order)
@@ -66,7 +75,7 @@ def cell(source: Structure, seed: int) -> Structure:
     positions = lattice * np.concatenate([places, places + np.array([0.5, 0.0, 0.0])])
     none = np.zeros((0, len(species)), dtype=np.int64)
     masses = default_masses(species.tolist())
-    return Structure(species, positions, 5.0 * lattice * np.eye(3), (True, True, True), masses, None, none)
+    return Structure(species, positions, edge * lattice * np.eye(3), (True, True, True), masses, None, none)
 
 
 @dataclass(frozen=True)
@@ -74,12 +83,21 @@ class Plan:
     """What run.in asks for."""
 
     force: str
-    """In 1/angstrom."""
+    """In 1/angstrom; ``0``: no driving force."""
+    edge: int
+    """Of the cell, in rock-salt cells."""
     time_step: int
     """In femtoseconds."""
     equilibration: int
     """In picoseconds."""
+    correlation: int
+    """Longest correlation time in picoseconds."""
     spectrum: bool
+
+    @property
+    def folder(self) -> str:
+        """Where its runs go."""
+        return f"fe-{self.force}" + ("" if self.edge == 5 else f"-{8 * self.edge**3}-atoms")
 
 
 def script(plan: Plan, seed: int) -> str:
@@ -87,12 +105,13 @@ def script(plan: Plan, seed: int) -> str:
     picosecond, shc = 1000 // plan.time_step, max(1, 4 // plan.time_step)
     return RUN.format(
         seed=seed,
-        force=plan.force,
         time_step=plan.time_step,
         picosecond=picosecond,
         equilibration=plan.equilibration * picosecond,
         production=PRODUCTION * picosecond,
+        driven="" if plan.force == "0" else f"compute_hnemd {picosecond} 0 {plan.force} 0\n",
         hac=10 // plan.time_step,
+        correlation=100 * plan.correlation,
         spectrum=f"compute_shc   {shc} {500 // (shc * plan.time_step)} 1 1000 400\n" if plan.spectrum else "",
     )
 
@@ -101,9 +120,9 @@ def prepare(source: Path, work: Path, plan: Plan, replicates: range) -> None:
     """Write a folder for each replicate."""
     given = read_structure(source / "model.xyz")
     for seed in replicates:
-        folder = work / f"fe-{plan.force}" / f"run{seed}"
+        folder = work / plan.folder / f"run{seed}"
         folder.mkdir(parents=True, exist_ok=True)
-        write_structure(folder / "model.xyz", cell(given, seed))
+        write_structure(folder / "model.xyz", cell(given, seed, plan.edge))
         shutil.copyfile(source / "nep.txt", folder / "nep.txt")
         (folder / "run.in").write_text(script(plan, seed))
         print(folder)
@@ -148,15 +167,76 @@ def _band(axes: Axes, time: Floats, mean: Floats, error: Floats) -> None:
     axes.plot(time, mean, color=CYCLE[0], label="1000 atoms")
 
 
+def pooled(found: Sequence[Mapping[str, Any]], method: str) -> tuple[float, float] | None:
+    """Conductivity and standard error in W/mK of independent sets of runs of equal length; None without that method.
+
+    Driven runs are pooled one by one; Green-Kubo values of sets are weighted with their numbers of series.
+
+    Parameters
+    ----------
+    found
+        What `neptuner kappa --json` printed of each set.
+    """
+    if method == "HNEMD":
+        runs = np.array([run["kappa"] for one in found for run in one.get("per_run", ())])
+        return (runs.mean(), runs.std(ddof=1) / np.sqrt(len(runs))) if len(runs) else None
+    sets = [one["green_kubo"]["autocorrelation"] for one in found if one["green_kubo"] is not None]
+    if not sets:
+        return None
+    kappa, error, weight = np.array([[one[key] for key in ("kappa", "standard_error", "n_series")] for one in sets]).T
+    weight /= weight.sum()
+    return weight @ kappa, np.sqrt(np.sum((weight * error) ** 2))
+
+
+@styled
+def sizes(files: Sequence[Path]) -> Figure:
+    """Conductivity against the number of atoms, with standard errors; files NAME-runs-... of one name are pooled."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for file in files:
+        groups.setdefault(file.stem.partition("-runs-")[0], []).append(json.loads(file.read_text()))
+    drawn = Figure(figsize=(5.6, 3.4), layout="constrained")
+    axes = drawn.subplots()
+    series = (("Green-Kubo, 5 fs", False, 0.97), ("Green-Kubo, 2 fs", True, 0.91), ("HNEMD, 5 fs", False, 1.03))
+    for (title, fine, shift), colour in zip(series, CYCLE, strict=False):
+        _points(axes, {k: v for k, v in groups.items() if fine == k.endswith("-2fs")}, title, shift, colour)
+    _points(axes, {k: v for k, v in groups.items() if k.startswith("gpumd")}, "HNEMD, GPUMD, 1 fs", 1.0, COMBINED)
+    ticks = sorted({found[0]["atoms"] for found in groups.values()})
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [str(atoms) for atoms in ticks])
+    axes.minorticks_off()
+    axes.set(xlabel="atoms", ylabel="\u03ba (W/mK)", ylim=(0, 3))
+    axes.legend(loc="lower right")
+    return drawn
+
+
+def _points(
+    axes: Axes, groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str, shift: float, colour: str
+) -> None:
+    method = title.partition(",")[0]
+    theirs = "GPUMD" in title
+    values = {name: pooled(found, method) for name, found in groups.items() if theirs == name.startswith("gpumd")}
+    known = {name: value for name, value in values.items() if value is not None}
+    for name, (kappa, error) in known.items():
+        print(f"{name:20} {title:20} {kappa:.3f} +- {error:.3f}")
+    if known:
+        atoms, (kappas, errors) = (
+            [shift * groups[name][0]["atoms"] for name in known],
+            zip(*known.values(), strict=True),
+        )
+        axes.errorbar(atoms, kappas, errors, fmt="D" if theirs else "o", capsize=3, color=colour, label=title)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     first = commands.add_parser("prepare")
     first.add_argument("source", type=Path)
     first.add_argument("work", type=Path)
-    first.add_argument("--force", default="4e-4", help="driving force in 1/angstrom")
+    first.add_argument("--force", default="4e-4", help="driving force in 1/angstrom; 0: none")
+    first.add_argument("--edge", type=int, default=5, help="of the cell, in rock-salt cells of 8 atoms")
     first.add_argument("--time-step", type=int, default=2, choices=(1, 2, 5), help="in femtoseconds")
     first.add_argument("--equilibration", type=int, default=20, help="in picoseconds")
+    first.add_argument("--correlation", type=int, default=20, help="longest correlation time in picoseconds")
     first.add_argument("--no-spectrum", dest="spectrum", action="store_false", help="leave out compute_shc")
     first.add_argument("--replicates", type=int, default=8, help="number of the last")
     first.add_argument("--first", type=int, default=1, help="number of the first")
@@ -168,15 +248,27 @@ def main() -> None:
     third.add_argument("source", type=Path)
     third.add_argument("runs", type=Path)
     third.add_argument("output", type=Path)
+    fourth = commands.add_parser("sizes")
+    fourth.add_argument("files", type=Path, nargs="+", help="of neptuner kappa --json")
+    fourth.add_argument("output", type=Path)
     options = parser.parse_args()
     if options.command == "figure":
         drawn = figure(conductivity([options.source]), conductivity([options.runs], with_stacie=False))
         drawn.savefig(options.output, dpi=DPI)
+    elif options.command == "sizes":
+        sizes(options.files).savefig(options.output, dpi=DPI)
     elif options.command == "run":
         run(options.work, options.jobs, options.skin)
     else:
         replicates = range(options.first, options.replicates + 1)
-        plan = Plan(options.force, options.time_step, options.equilibration, options.spectrum)
+        plan = Plan(
+            options.force,
+            options.edge,
+            options.time_step,
+            options.equilibration,
+            options.correlation,
+            options.spectrum,
+        )
         prepare(options.source, options.work, plan, replicates)
 
 
