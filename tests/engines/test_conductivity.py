@@ -12,6 +12,7 @@ from neptuner.engines.heat_runs import find_folders
 from neptuner.errors import InputError
 from neptuner.files.digest import file_hash
 from neptuner.files.kappa_out import format_kappa_row
+from neptuner.transport.comparison import duration
 from neptuner.transport.planning import predicted_error
 from neptuner.transport.stacie_adapter import available
 
@@ -258,6 +259,11 @@ def test_driven_and_equilibrium_runs_are_compared(place: Path) -> None:
     assert found.method == "hnemd"
     assert found.agreement is not None
     assert abs(found.agreement.z) < 3
+    correlated = found.equilibrium.green_kubo
+    assert correlated.later_cutoff_ps > 2 * correlated.cutoff_ps
+    assert found.agreement.difference == pytest.approx(found.kappa - correlated.later_kappa)
+    assert found.agreement.standard_error == pytest.approx(np.hypot(found.standard_error, correlated.later_error))
+    assert f"Green-Kubo up to {duration(correlated.later_cutoff_ps)} differ" in found.agreement.sentence
     assert found.to_dict()["agreement"]["sentence"] == found.agreement.sentence
 
 

@@ -116,6 +116,10 @@ def test_two_methods(other: tuple[float, float], said: str) -> None:
     assert found.difference == pytest.approx(2.0 - other[0])
 
 
+def test_two_methods_name_the_correlation_time() -> None:
+    assert "Green-Kubo up to 5.5 ps differ" in methods_agree((2.0, 0.1), (2.1, 0.1), 5.5).sentence
+
+
 @pytest.mark.parametrize(("time", "said"), [(12.3, "12.3 ps"), (4567.0, "4.57 ns"), (2e6, "2 µs")])
 def test_durations(time: float, said: str) -> None:
     assert duration(time) == said

@@ -38,8 +38,8 @@ def conductivity(
     """Find the conductivity of a material from folders of runs at one temperature.
 
     Driven runs (kappa.out) are averaged at each driving force; several forces are a scan, whose value at zero force
-    is taken. Equilibrium runs (hac.out, heat_current.npz) give Green-Kubo values; the one from hac.out is compared
-    with the driven runs.
+    is taken. Equilibrium runs (hac.out, heat_current.npz) give Green-Kubo values; the one from hac.out with the later
+    cut-off is compared with the driven runs.
 
     Parameters
     ----------
@@ -250,8 +250,12 @@ def _headline(
 def _agreement(value: float, error: float, equilibrium: Equilibrium | None) -> Agreement | None:
     if equilibrium is None:
         return None
-    other = equilibrium.green_kubo or equilibrium.cepstral
-    return None if other is None else methods_agree((value, error), (other.kappa, other.standard_error))
+    correlated, spectrum = equilibrium.green_kubo, equilibrium.cepstral
+    if correlated is not None:
+        # the error at the cut-off is of noise alone: it says nothing of what little data hide beyond
+        later = (correlated.later_kappa, correlated.later_error)
+        return methods_agree((value, error), later, correlated.later_cutoff_ps)
+    return None if spectrum is None else methods_agree((value, error), (spectrum.kappa, spectrum.standard_error))
 
 
 def _warnings(

@@ -124,19 +124,24 @@ def compare(
     )
 
 
-def methods_agree(hnemd: tuple[float, float], green_kubo: tuple[float, float]) -> Agreement:
+def methods_agree(
+    hnemd: tuple[float, float], green_kubo: tuple[float, float], cutoff_ps: float | None = None
+) -> Agreement:
     """Compare the conductivities of driven runs and of equilibrium fluctuations.
 
     Parameters
     ----------
     hnemd, green_kubo
         Value and standard error of each in W/mK.
+    cutoff_ps
+        Correlation time up to which `green_kubo` was integrated, for the sentence; None where there is no such time.
     """
     difference = hnemd[0] - green_kubo[0]
     error = math.hypot(hnemd[1], green_kubo[1])
     z = difference / error if error > 0 else math.nan
     by = f"{_signed(difference)} \u00b1 {error:.2g} W/mK"
-    said = f"HNEMD and Green-Kubo differ by {by} ({abs(z):.1f} standard errors)"
+    up_to = "" if cutoff_ps is None else f" up to {duration(cutoff_ps)}"
+    said = f"HNEMD and Green-Kubo{up_to} differ by {by} ({abs(z):.1f} standard errors)"
     if not math.isfinite(z):
         verdict = "HNEMD and Green-Kubo cannot be compared without an error of both"
     elif abs(z) <= 2 and error > _VAGUE * max(abs(hnemd[0]), abs(green_kubo[0])):
