@@ -10,6 +10,8 @@ Does it depend on the size of the cell? Equilibrium fluctuations of smaller ones
     python benchmarks/kappa_j14.py prepare ../shared/data/j14-hnemd-900K WORK --force 0 --edge 3
     python benchmarks/kappa_j14.py run WORK
     neptuner kappa WORK/fe-0-216-atoms --json > benchmarks/results/kappa_j14/216-atoms.json
+    python benchmarks/kappa_j14.py prepare ../shared/data/j14-hnemd-900K WORK --edge 10 --time-step 5 \
+        --equilibration 10 --no-spectrum
     python benchmarks/kappa_j14.py sizes benchmarks/results/kappa_j14/*.json benchmarks/results/kappa_j14_sizes.png
 
 The replicates are cells of 1000 atoms with as many of each cation but their own order; lattice parameter, thermostat
@@ -61,6 +63,8 @@ run           {production}
 
 PRODUCTION = 250
 """In picoseconds."""
+CUTOFF = 5.0
+"""In picoseconds: Green-Kubo values of all sizes are read at about this correlation time, when all is over."""
 
 
 def cell(source: Structure, seed: int, edge: int = 5) -> Structure:
@@ -170,7 +174,8 @@ def _band(axes: Axes, time: Floats, mean: Floats, error: Floats) -> None:
 def pooled(found: Sequence[Mapping[str, Any]], method: str) -> tuple[float, float] | None:
     """Conductivity and standard error in W/mK of independent sets of runs of equal length; None without that method.
 
-    Driven runs are pooled one by one; Green-Kubo values of sets are weighted with their numbers of series.
+    Driven runs are pooled one by one; Green-Kubo values of sets are weighted with their numbers of series. Of the two
+    values of each set, that with the cut-off nearer to `CUTOFF` is taken.
 
     Parameters
     ----------
@@ -183,9 +188,17 @@ def pooled(found: Sequence[Mapping[str, Any]], method: str) -> tuple[float, floa
     sets = [one["green_kubo"]["autocorrelation"] for one in found if one["green_kubo"] is not None]
     if not sets:
         return None
-    kappa, error, weight = np.array([[one[key] for key in ("kappa", "standard_error", "n_series")] for one in sets]).T
+    kappa, error, weight = np.array([_near_cutoff(one) for one in sets]).T
     weight /= weight.sum()
     return weight @ kappa, np.sqrt(np.sum((weight * error) ** 2))
+
+
+def _near_cutoff(one: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Value, error and number of series at the cut-off of the data or at the later one."""
+    later = one.get("later_cutoff_ps", np.inf)
+    if abs(later - CUTOFF) < abs(one["cutoff_ps"] - CUTOFF):
+        return one["later_kappa"], one["later_error"], one["n_series"]
+    return one["kappa"], one["standard_error"], one["n_series"]
 
 
 @styled
@@ -227,7 +240,7 @@ def _points(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     first = commands.add_parser("prepare")
     first.add_argument("source", type=Path)
