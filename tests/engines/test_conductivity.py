@@ -110,6 +110,23 @@ def test_simulations_appended_to_one_file_are_runs_of_their_own(place: Path) -> 
     assert len(found.driven[0].spectral.run_integrals) == 2
 
 
+def test_appended_correlations_are_runs_of_their_own(place: Path) -> None:
+    folder = equilibrium_folder(place / "run", 1, raw=False)
+    other = equilibrium_folder(place / "other", 2, raw=False)
+    (folder / "hac.out").write_text((folder / "hac.out").read_text() + (other / "hac.out").read_text())
+    found = conductivity([folder])
+    assert found.equilibrium.green_kubo.n_series == 6
+    assert any("hac.out: holds 2 simulations" in warning for warning in found.warnings)
+
+
+def test_a_simulation_that_is_not_finished_is_named(place: Path) -> None:
+    folder = driven_folder(place / "run", 1, rows=300)
+    found = conductivity([driven_folder(place / "other", 2), folder])
+    assert [warning for warning in found.warnings if "finished" in warning] == [
+        f"{folder}/kappa.out: has 300 rows or blocks of 500 that run.in asks for; the simulation is not finished"
+    ]
+
+
 def test_appended_rows_that_are_not_whole_simulations_are_refused(place: Path) -> None:
     folder = driven_folder(place / "run", 1)
     text = (folder / "kappa.out").read_text()

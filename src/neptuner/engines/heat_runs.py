@@ -99,7 +99,8 @@ def read_heat_runs(directories: Sequence[str | Path]) -> HeatRuns:
     """Read every run with a heat current in some folders.
 
     A folder without run.in stands for those of its sub-folders that have one. model.xyz and the potential may lie in
-    the folder or in the one above it. A last run that is not finished is read as far as it goes.
+    the folder or in the one above it. A simulation that is not finished is read as far as it goes, and a warning
+    says so.
 
     Raises
     ------
@@ -112,11 +113,10 @@ def read_heat_runs(directories: Sequence[str | Path]) -> HeatRuns:
     folders = tuple(read_conditions(folder) for folder in find_folders(directories))
     for folder in folders:
         found, said = _driven_runs(folder)
+        resting, remarks = _equilibrium_runs(folder)
         driven += found
-        warnings += said
-        resting, cut_off = _equilibrium_runs(folder)
         equilibrium += resting
-        warnings += cut_off
+        warnings += said + remarks
     if not driven and not equilibrium:
         raise InputError(
             "no run with a heat current: expected run.in with compute_hnemd and kappa.out, or with compute_hac and"
@@ -247,21 +247,21 @@ def _equilibrium_runs(folder: Conditions) -> tuple[list[EquilibriumRun], list[st
         return [], []
     path = folder.directory / "hac.out"
     blocks: list[Hac | None] = list(read_hac(path)) if path.is_file() else []
-    repeats, _ = _repeats(len(blocks), len(scripted), path)
+    repeats, remarks = _repeats(len(blocks), len(scripted), path)
     count = repeats * len(scripted)
-    runs, cut_off = [], []
+    runs = []
     for index in range(count):
         run, settings = scripted[index % len(scripted)]
         block = blocks[index] if index < len(blocks) else None
         rows = settings.correlation_steps // settings.output
         if block is not None and len(block.time) < rows:
-            cut_off.append(f"{path}: has {len(block.time)} rows of run {index + 1}, expected {rows}; they are left out")
+            remarks.append(f"{path}: has {len(block.time)} rows of run {index + 1}, expected {rows}; they are left out")
             block = None
         name = _name(folder, count, index)
         # heat_current.npz is of the last run that wrote it
         found = _equilibrium_run(folder, name, run, block, last=index == max(len(blocks), 1) - 1)
         runs += [found] if found is not None else []
-    return runs, cut_off
+    return runs, remarks
 
 
 def _equilibrium_run(
@@ -305,8 +305,12 @@ def _read_current(path: Path) -> tuple[Floats, float, float]:
 
 
 def _repeats(found: int, expected: int, path: Path) -> tuple[int, list[str]]:
-    """How often run.in was carried out, and a remark if more than once; GPUMD appends to its files."""
-    if found <= expected or expected == 0:
+    """How often run.in was carried out, and a remark if not just once; GPUMD appends to its files."""
+    if 0 < found < expected:
+        return 1, [
+            f"{path}: has {found} rows or blocks of {expected} that run.in asks for; the simulation is not finished"
+        ]
+    if found in (0, expected) or expected == 0:
         return 1, []
     if found % expected:
         raise InputError(
