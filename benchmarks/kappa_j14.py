@@ -5,13 +5,15 @@
     neptuner kappa WORK/fe-4e-4
     python benchmarks/kappa_j14.py figure ../shared/data/j14-hnemd-900K WORK/fe-4e-4 benchmarks/results/kappa_j14.png
 
-Does it depend on the size of the cell? Equilibrium fluctuations of smaller ones, and all of them in one figure:
+Does it depend on the size of the cell? Equilibrium fluctuations of smaller ones, driven runs of one as large as
+GPUMD's, and all of them in one figure and in fits over the edge of the cell:
 
     python benchmarks/kappa_j14.py prepare ../shared/data/j14-hnemd-900K WORK --force 0 --edge 3
+    python benchmarks/kappa_j14.py prepare ../shared/data/j14-hnemd-900K WORK --edge 10 --time-step 5 \\
+        --equilibration 10 --no-spectrum
     python benchmarks/kappa_j14.py run WORK
     neptuner kappa WORK/fe-0-216-atoms --json > benchmarks/results/kappa_j14/216-atoms.json
-    python benchmarks/kappa_j14.py prepare ../shared/data/j14-hnemd-900K WORK --edge 10 --time-step 5 \
-        --equilibration 10 --no-spectrum
+    neptuner kappa WORK/fe-4e-4-8000-atoms --json > benchmarks/results/kappa_j14/8000-atoms.json
     python benchmarks/kappa_j14.py sizes benchmarks/results/kappa_j14/*.json benchmarks/results/kappa_j14_sizes.png
 
 The replicates are cells of 1000 atoms with as many of each cation but their own order; lattice parameter, thermostat
@@ -37,6 +39,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from neptuner.engines.conductivity import conductivity
 from neptuner.engines.conductivity_result import Conductivity
@@ -61,6 +64,8 @@ ensemble      nvt_nhc 900 900 100
 run           {production}
 """
 
+LATTICE = 4.273557981
+"""Of GPUMD's cell, in angstrom."""
 PRODUCTION = 250
 """In picoseconds."""
 CUTOFF = 5.0
@@ -174,7 +179,8 @@ def _band(axes: Axes, time: Floats, mean: Floats, error: Floats) -> None:
 def pooled(found: Sequence[Mapping[str, Any]], method: str) -> tuple[float, float] | None:
     """Conductivity and standard error in W/mK of independent sets of runs of equal length; None without that method.
 
-    Driven runs are pooled one by one; Green-Kubo values of sets are weighted with their numbers of series. Of the two
+    Driven runs are pooled one by one, and the error is the larger of that from their spread and that of the
+    fluctuation-dissipation theorem. Green-Kubo values of sets are weighted with their numbers of series; of the two
     values of each set, that with the cut-off nearer to `CUTOFF` is taken.
 
     Parameters
@@ -183,13 +189,22 @@ def pooled(found: Sequence[Mapping[str, Any]], method: str) -> tuple[float, floa
         What `neptuner kappa --json` printed of each set.
     """
     if method == "HNEMD":
-        runs = np.array([run["kappa"] for one in found for run in one.get("per_run", ())])
-        return (runs.mean(), runs.std(ddof=1) / np.sqrt(len(runs))) if len(runs) else None
+        driven = [one for one in found if "per_run" in one]
+        return _driven(driven) if driven else None
     sets = [one["green_kubo"]["autocorrelation"] for one in found if one["green_kubo"] is not None]
-    if not sets:
-        return None
-    kappa, error, weight = np.array([_near_cutoff(one) for one in sets]).T
-    weight /= weight.sum()
+    return _mean(np.array([_near_cutoff(one) for one in sets])) if sets else None
+
+
+def _driven(found: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    runs = np.array([run["kappa"] for one in found for run in one["per_run"]])
+    _, expected = _mean(np.array([(one["kappa"], one["errors"]["predicted"], one["runs"]) for one in found]))
+    return runs.mean(), max(runs.std(ddof=1) / np.sqrt(len(runs)), expected)
+
+
+def _mean(sets: Floats) -> tuple[float, float]:
+    """Mean and its error of rows of value, error and weight."""
+    kappa, error, weight = sets.T
+    weight = weight / weight.sum()
     return weight @ kappa, np.sqrt(np.sum((weight * error) ** 2))
 
 
@@ -201,19 +216,99 @@ def _near_cutoff(one: Mapping[str, Any]) -> tuple[float, float, float]:
     return one["kappa"], one["standard_error"], one["n_series"]
 
 
-@styled
-def sizes(files: Sequence[Path]) -> Figure:
-    """Conductivity against the number of atoms, with standard errors; files NAME-runs-... of one name are pooled."""
+@dataclass(frozen=True)
+class Point:
+    """A conductivity of one size of cell in W/mK."""
+
+    series: str
+    """A key of `SERIES`."""
+    atoms: int
+    kappa: float
+    error: float
+
+
+GPUMD = "HNEMD, GPUMD, 1 fs"
+SERIES = {
+    "Green-Kubo, 5 fs": ("o", CYCLE[0], 0.97),
+    "Green-Kubo, 2 fs": ("o", CYCLE[1], 0.91),
+    "HNEMD, 5 fs": ("o", CYCLE[2], 1.03),
+    GPUMD: ("D", COMBINED, 1.0),
+}
+"""Marker, colour and shift of each."""
+
+
+def read_points(files: Sequence[Path]) -> list[Point]:
+    """Read what `neptuner kappa --json` printed; files NAME-runs-... of one name are pooled."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for file in files:
         groups.setdefault(file.stem.partition("-runs-")[0], []).append(json.loads(file.read_text()))
+    points = []
+    for name, found in groups.items():
+        for method in ("Green-Kubo", "HNEMD"):
+            value = pooled(found, method)
+            series = GPUMD if name.startswith("gpumd") else f"{method}, {2 if name.endswith('-2fs') else 5} fs"
+            if value is not None:
+                points.append(Point(series, found[0]["atoms"], *value))
+    return points
+
+
+@dataclass(frozen=True)
+class Fit:
+    """kappa = bulk + slope / edge."""
+
+    values: Floats
+    """``(2,)``: slope in W/mK angstrom, bulk in W/mK."""
+    covariance: Floats
+    probability: float
+    """Of scatter as large as that around the line."""
+    constant: float
+    """The same without a slope."""
+
+    def at(self, atoms: int) -> tuple[float, float]:
+        """Conductivity and standard error in W/mK."""
+        place = np.array([1 / edge(atoms), 1.0])
+        return place @ self.values, np.sqrt(place @ self.covariance @ place)
+
+
+def edge(atoms: int) -> float:
+    """Edge of a cell in angstrom."""
+    return LATTICE * np.cbrt(atoms / 8)
+
+
+def fit(points: Sequence[Point]) -> Fit:
+    """Fit conductivities with weights of their errors."""
+    inverse = np.array([1 / edge(point.atoms) for point in points])
+    kappa, error = np.array([(point.kappa, point.error) for point in points]).T
+    chances, found = [], []
+    for degree in (0, 1):
+        found.append(np.polyfit(inverse, kappa, degree, w=1 / error, cov="unscaled"))
+        off = np.sum(((kappa - np.polyval(found[-1][0], inverse)) / error) ** 2)
+        chances.append(float(chi2.sf(off, len(points) - degree - 1)))
+    return Fit(*found[1], probability=chances[1], constant=chances[0])
+
+
+def told(name: str, found: Fit) -> str:
+    """Tell a fit in a line."""
+    (slope, bulk), (slope_error, bulk_error) = found.values, np.sqrt(np.diag(found.covariance))
+    there, error = found.at(8000)
+    return (
+        f"{name}: ({bulk:.3f} +- {bulk_error:.3f}) + ({slope:.2f} +- {slope_error:.2f}) A / L,"
+        f" p = {found.probability:.2f}; constant p = {found.constant:.1e}; 8000 atoms {there:.3f} +- {error:.3f}"
+    )
+
+
+@styled
+def sizes(points: Sequence[Point], line: Fit) -> Figure:
+    """Conductivity against the number of atoms, with standard errors and a fit."""
     drawn = Figure(figsize=(5.6, 3.4), layout="constrained")
     axes = drawn.subplots()
-    series = (("Green-Kubo, 5 fs", False, 0.97), ("Green-Kubo, 2 fs", True, 0.91), ("HNEMD, 5 fs", False, 1.03))
-    for (title, fine, shift), colour in zip(series, CYCLE, strict=False):
-        _points(axes, {k: v for k, v in groups.items() if fine == k.endswith("-2fs")}, title, shift, colour)
-    _points(axes, {k: v for k, v in groups.items() if k.startswith("gpumd")}, "HNEMD, GPUMD, 1 fs", 1.0, COMBINED)
-    ticks = sorted({found[0]["atoms"] for found in groups.values()})
+    for series, (marker, colour, shift) in SERIES.items():
+        if own := [point for point in points if point.series == series]:
+            x, y, error = zip(*((shift * point.atoms, point.kappa, point.error) for point in own), strict=True)
+            axes.errorbar(x, y, error, fmt=marker, capsize=3, color=colour, label=series)
+    ticks = sorted({point.atoms for point in points})
+    x = np.geomspace(ticks[0], ticks[-1])
+    axes.plot(x, [line.at(atoms)[0] for atoms in x], color="0.6", lw=1, zorder=0, label="a + b / edge, all values")
     axes.set_xscale("log")
     axes.set_xticks(ticks, [str(atoms) for atoms in ticks])
     axes.minorticks_off()
@@ -222,21 +317,15 @@ def sizes(files: Sequence[Path]) -> Figure:
     return drawn
 
 
-def _points(
-    axes: Axes, groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str, shift: float, colour: str
-) -> None:
-    method = title.partition(",")[0]
-    theirs = "GPUMD" in title
-    values = {name: pooled(found, method) for name, found in groups.items() if theirs == name.startswith("gpumd")}
-    known = {name: value for name, value in values.items() if value is not None}
-    for name, (kappa, error) in known.items():
-        print(f"{name:20} {title:20} {kappa:.3f} +- {error:.3f}")
-    if known:
-        atoms, (kappas, errors) = (
-            [shift * groups[name][0]["atoms"] for name in known],
-            zip(*known.values(), strict=True),
-        )
-        axes.errorbar(atoms, kappas, errors, fmt="D" if theirs else "o", capsize=3, color=colour, label=title)
+def compare_sizes(files: Sequence[Path], output: Path) -> None:
+    """Print all values and fits, and draw them."""
+    points = read_points(files)
+    for point in points:
+        print(f"{point.atoms:5} {point.series:20} {point.kappa:.3f} +- {point.error:.3f}")
+    line = fit(points)
+    print(told("all values", line))
+    print(told("without GPUMD's", fit([point for point in points if point.series != GPUMD])))
+    sizes(points, line).savefig(output, dpi=DPI)
 
 
 def main() -> None:
@@ -269,7 +358,7 @@ def main() -> None:
         drawn = figure(conductivity([options.source]), conductivity([options.runs], with_stacie=False))
         drawn.savefig(options.output, dpi=DPI)
     elif options.command == "sizes":
-        sizes(options.files).savefig(options.output, dpi=DPI)
+        compare_sizes(options.files, options.output)
     elif options.command == "run":
         run(options.work, options.jobs, options.skin)
     else:
